@@ -1,0 +1,261 @@
+// Chapter 05: the same session, kept in MongoDB or in memcached.
+//
+//	docker compose up -d mongo memcached       # or: go run ./01-install/servers
+//	go run ./05-mongo-memcached                # or: … -store memcached
+//
+// Then, in another terminal, a few times:
+//
+//	curl -i -c jar -b jar http://localhost:8000/incr
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/bradfitz/gomemcache/memcache"
+	"github.com/gin-contrib/sessions"
+	"github.com/gin-contrib/sessions/memcached"
+	"github.com/gin-contrib/sessions/mongo/mongodriver"
+	"github.com/gin-gonic/gin"
+	gorilla "github.com/gorilla/sessions"
+	"go.mongodb.org/mongo-driver/bson"
+	"go.mongodb.org/mongo-driver/mongo"
+	"go.mongodb.org/mongo-driver/mongo/options"
+)
+
+const (
+	sessionName = "mysession"  // also the name of the cookie
+	maxAge      = 24 * 60 * 60 // one day, in seconds
+
+	// storeTimeout bounds each call to a server. A request makes two at most
+	// before it gives up, so a 503 is never more than 2 s away.
+	storeTimeout = time.Second
+)
+
+func main() {
+	name := flag.String("store", "mongo", "where the sessions are kept: mongo or memcached")
+	flag.Parse()
+	secret, err := sessionSecret()
+	if err != nil {
+		log.Fatal(err)
+	}
+	var store sessions.Store
+	switch *name {
+	case "mongo":
+		store, err = newMongoStore(cmp.Or(os.Getenv("MONGO_URI"), "mongodb://localhost:27017"), "tutorial", secret)
+	case "memcached":
+		store, err = newMemcachedStore(cmp.Or(os.Getenv("MEMCACHED_ADDR"), "localhost:11211"), secret)
+	default:
+		err = fmt.Errorf("unknown -store %q: use mongo or memcached", *name)
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+	err = newRouter(store).Run(cmp.Or(os.Getenv("ADDR"), ":8000"))
+	log.Fatalf("cannot serve: %v (ADDR=:9000 listens on another port)", err)
+}
+
+// newMongoStore keeps each session as a document of the collection "sessions".
+func newMongoStore(uri, database string, secret []byte) (sessions.Store, error) {
+	// Without these two the driver waits 30 s for a lost server, and forever for
+	// a silent one. The URI comes last: its timeoutMS, if any, wins.
+	config := options.Client().SetServerSelectionTimeout(storeTimeout).SetTimeout(storeTimeout).ApplyURI(uri)
+	client, err := mongo.Connect(context.Background(), config)
+	if err != nil {
+		return nil, fmt.Errorf("MONGO_URI: %w", err)
+	}
+	if err := client.Ping(context.Background(), nil); err != nil {
+		return nil, fmt.Errorf(noServer, "MongoDB", strings.Join(config.Hosts, ","), err, "mongo", "MONGO_URI=mongodb://host:port")
+	}
+	coll := client.Database(database).Collection("sessions")
+	if err := ensureTTL(coll); err != nil {
+		return nil, err
+	}
+	// false: with true NewStore would make the index, and panic if it can't.
+	store := mongodriver.NewStore(coll, maxAge, false, secret)
+
+	// mongostore drops its load errors, so ask once more when it found nothing:
+	// only a document that is really gone may become a new session.
+	loadError := func(session *gorilla.Session, err error) error {
+		if err != nil || !session.IsNew || session.ID == "" {
+			return err
+		}
+		err = coll.FindOne(context.Background(), bson.M{"_id": session.ID}).Err()
+		switch {
+		case errors.Is(err, mongo.ErrNoDocuments):
+			return nil
+		case err == nil:
+			return errors.New("the session is there, but could not be loaded")
+		}
+		return err
+	}
+	return strictStore{store, loadError}, nil
+}
+
+// ensureTTL has MongoDB delete a session one maxAge after its last Save.
+func ensureTTL(coll *mongo.Collection) error {
+	_, err := coll.Indexes().CreateOne(context.Background(), mongo.IndexModel{
+		Keys:    bson.D{{Key: "modified", Value: 1}},
+		Options: options.Index().SetExpireAfterSeconds(maxAge),
+	})
+	var refused mongo.CommandError
+	switch {
+	case errors.As(err, &refused) && refused.Name == "NotImplemented":
+		log.Printf("warning: this server has no TTL indexes, old sessions stay in it: %v", err)
+		return nil
+	case errors.As(err, &refused) && refused.Name == "IndexOptionsConflict":
+		return fmt.Errorf(`the sessions have a TTL index with another lifetime: %w
+Change it to this program's, in mongosh:
+  use %s
+  db.runCommand({collMod: %q, index: {keyPattern: {modified: 1}, expireAfterSeconds: %d}})`,
+			err, coll.Database().Name(), coll.Name(), maxAge)
+	case err != nil:
+		return fmt.Errorf("TTL index: %w", err)
+	}
+	return nil
+}
+
+// newMemcachedStore spreads the sessions over one or more servers, separated by
+// commas. What one of them holds is lost when it stops.
+func newMemcachedStore(addrs string, secret []byte) (sessions.Store, error) {
+	servers := new(memcache.ServerList)
+	if err := servers.SetServers(strings.Split(addrs, ",")...); err != nil {
+		return nil, fmt.Errorf("MEMCACHED_ADDR: %w", err)
+	}
+	client := memcache.NewFromSelector(servers)
+	client.Timeout = storeTimeout
+	client.MaxIdleConns = 100 // the default is 2: every other request in parallel would connect anew
+	if err := client.Ping(); err != nil {
+		return nil, fmt.Errorf(noServer, "memcached", addrs, err, "memcached", "MEMCACHED_ADDR=host:port,host:port")
+	}
+	store := memcached.NewStore(client, "session_", secret)
+
+	// The store calls it an error when the session is gone: that is a new visitor.
+	loadError := func(_ *gorilla.Session, err error) error {
+		if errors.Is(err, memcache.ErrCacheMiss) {
+			return nil
+		}
+		return err
+	}
+	return strictStore{store, loadError}, nil
+}
+
+// noServer takes the server's name, its address, the error, its name in
+// docker-compose.yml and the variable that names another one.
+const noServer = `no %s at %s: %w
+Ways to get one:
+  docker compose up -d %s
+  go run ./01-install/servers          (without Docker; in a second terminal)
+  %s  (your own)`
+
+// strictStore makes an error of New mean one thing in both stores: there may be
+// a session, but it could not be read.
+type strictStore struct {
+	sessions.Store
+	loadError func(*gorilla.Session, error) error
+}
+
+// Get keeps the session for the rest of the request, as every store's Get does,
+// but loads it with the New below.
+func (s strictStore) Get(r *http.Request, name string) (*gorilla.Session, error) {
+	return gorilla.GetRegistry(r).Get(s, name)
+}
+
+func (s strictStore) New(r *http.Request, name string) (*gorilla.Session, error) {
+	session, err := s.Store.New(r, name)
+	return session, s.loadError(session, err)
+}
+
+func newRouter(store sessions.Store) *gin.Engine {
+	store.Options(cookieOptions())
+
+	r := gin.Default()
+	if err := r.SetTrustedProxies(nil); err != nil {
+		log.Fatal(err)
+	}
+	r.Use(sessions.Sessions(sessionName, store), requireStore(store))
+	r.GET("/incr", incr)
+	r.POST("/logout", logout)
+	return r
+}
+
+// requireStore loads the session before the handler asks for it, and stops the
+// request when that fails. sessions.Default would only log the error and hand
+// out an empty session, and Save would overwrite the visitor's data with it.
+func requireStore(store sessions.Store) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		session, err := store.Get(c.Request, sessionName)
+		// Without an ID there was no cookie, or none that we signed: a new visitor.
+		if err != nil && session.ID != "" {
+			storeUnavailable(c, err)
+		}
+	}
+}
+
+// incr counts this visitor's requests: 0, 1, 2, …
+func incr(c *gin.Context) {
+	session := sessions.Default(c)
+	count := 0
+	if last, ok := session.Get("count").(int); ok {
+		count = last + 1
+	}
+	session.Set("count", count)
+	if err := session.Save(); err != nil {
+		storeUnavailable(c, err)
+		return
+	}
+	c.JSON(http.StatusOK, gin.H{"count": count})
+}
+
+// logout ends the session, in the store and in the browser.
+func logout(c *gin.Context) {
+	session := sessions.Default(c)
+	session.Clear()
+	options := cookieOptions()
+	options.MaxAge = -1
+	session.Options(options)
+	if err := session.Save(); err != nil {
+		storeUnavailable(c, err)
+		return
+	}
+	c.Status(http.StatusNoContent)
+}
+
+// cookieOptions sets every option, because what is left out is not a safe default.
+func cookieOptions() sessions.Options {
+	return sessions.Options{
+		Path:     "/",
+		MaxAge:   maxAge,
+		HttpOnly: true,                          // no JavaScript can read it
+		SameSite: http.SameSiteLaxMode,          // not sent with another site's POST
+		Secure:   gin.Mode() == gin.ReleaseMode, // https only, once deployed
+	}
+}
+
+func storeUnavailable(c *gin.Context, err error) {
+	log.Printf("session store: %v", err)
+	c.AbortWithStatusJSON(http.StatusServiceUnavailable, gin.H{"error": "session store unavailable"})
+}
+
+// sessionSecret returns the key that signs the cookies, from SESSION_SECRET.
+func sessionSecret() ([]byte, error) {
+	secret := os.Getenv("SESSION_SECRET")
+	switch {
+	case secret == "" && gin.Mode() == gin.ReleaseMode:
+		return nil, errors.New("SESSION_SECRET is not set: release mode needs one of 32 bytes or more")
+	case secret == "":
+		log.Print("warning: SESSION_SECRET is not set; using a development key that everybody knows")
+		return []byte("development only: everybody knows"), nil
+	case len(secret) < 32:
+		return nil, fmt.Errorf("SESSION_SECRET has %d bytes: use 32 or more", len(secret))
+	}
+	return []byte(secret), nil
+}

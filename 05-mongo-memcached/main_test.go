@@ -1,0 +1,426 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/FerretDB/FerretDB/ferretdb"
+	"github.com/benbjohnson/clock"
+	"github.com/bradfitz/gomemcache/memcache"
+	"github.com/daangn/minimemcached"
+	"github.com/gin-contrib/sessions"
+	"github.com/gin-gonic/gin"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.mongodb.org/mongo-driver/bson"
+	"go.mongodb.org/mongo-driver/mongo"
+	"go.mongodb.org/mongo-driver/mongo/integration/mtest"
+	"go.mongodb.org/mongo-driver/mongo/options"
+)
+
+// TestMain runs the tests or, in a process started by runProgram, the program.
+func TestMain(m *testing.M) {
+	if os.Getenv("RUN_PROGRAM") != "" {
+		main()
+		return
+	}
+	gin.SetMode(gin.TestMode)      // whatever GIN_MODE says
+	gin.DefaultWriter = io.Discard // a line for each request helps nobody here
+
+	dir, err := os.MkdirTemp("", "ferretdb")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	ferretURI = startFerretDB(dir)
+	m.Run()
+}
+
+// server is a MongoDB or a memcached that the tests run on.
+type server struct {
+	addr     string // host:port
+	uri      string // of MongoDB; empty for memcached
+	database string // of MongoDB: one that the tests make, and drop in the end
+
+	// How a session is read on the wire, its name in docker-compose.yml, and
+	// the variable that says where it is: for lost_test.go.
+	read, service, variable string
+}
+
+// servers returns an embedded MongoDB-compatible server and an embedded
+// memcached and, when MONGO_URI or MEMCACHED_ADDR is set, the ones there.
+func servers(t testing.TB) map[string]server {
+	t.Helper()
+	all := map[string]server{
+		"mongo/embedded":     mongoServer(t, ferretURI),
+		"memcached/embedded": memcachedServer(miniMemcached(t)),
+	}
+	if uri := os.Getenv("MONGO_URI"); uri != "" {
+		all["mongo/real"] = mongoServer(t, uri)
+	}
+	if addrs := os.Getenv("MEMCACHED_ADDR"); addrs != "" {
+		addr, _, _ := strings.Cut(addrs, ",")
+		all["memcached/real"] = memcachedServer(addr)
+	}
+	return all
+}
+
+// ferretURI leads to the FerretDB that TestMain starts for all tests.
+var ferretURI string
+
+// startFerretDB starts a FerretDB with its files in dir, and returns its URI.
+func startFerretDB(dir string) string {
+	server, err := ferretdb.New(&ferretdb.Config{
+		Listener:  ferretdb.ListenerConfig{TCP: "127.0.0.1:0"},
+		Logger:    slog.New(slog.DiscardHandler),
+		Handler:   "sqlite",
+		SQLiteURL: "file:" + filepath.ToSlash(dir) + "/", // in memory its single connection deadlocks
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	go server.Run(context.Background())
+	return server.MongoDBURI()
+}
+
+// mongoServer makes a database of its own on the MongoDB at uri for this test.
+func mongoServer(t testing.TB, uri string) server {
+	t.Helper()
+	u, err := url.Parse(uri)
+	require.NoError(t, err, "MONGO_URI has to name a single host")
+	query := u.Query()
+	query.Set("directConnection", "true") // or the driver would go around a proxy
+	u.RawQuery = query.Encode()
+	database := "gin_sessions_tutorial_" + strconv.FormatInt(time.Now().UnixNano(), 36)
+	s := server{u.Host, u.String(), database, "\x02find\x00", "mongo", "MONGO_URI"}
+	t.Cleanup(func() { assert.NoError(t, s.sessions(t).Database().Drop(context.Background())) })
+	return s
+}
+
+func memcachedServer(addr string) server {
+	return server{addr: addr, read: "gets session_", service: "memcached", variable: "MEMCACHED_ADDR"}
+}
+
+// miniMemcached starts a memcached in this process and returns its address.
+func miniMemcached(t testing.TB, options ...minimemcached.Option) string {
+	t.Helper()
+	server, err := minimemcached.Run(&minimemcached.Config{}, options...)
+	require.NoError(t, err)
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(int(server.Port())))
+}
+
+// store connects to the server, as every start of an app does.
+func (s server) store(t testing.TB, secret []byte) sessions.Store {
+	t.Helper()
+	var store sessions.Store
+	var err error
+	if s.uri == "" {
+		store, err = newMemcachedStore(s.addr, secret)
+	} else {
+		store, err = newMongoStore(s.uri, s.database, secret)
+	}
+	require.NoError(t, err)
+	return store
+}
+
+// through is the same server behind a proxy.
+func (s server) through(p *proxy) server {
+	s.uri = strings.Replace(s.uri, s.addr, p.addr, 1)
+	s.addr = p.addr
+	return s
+}
+
+// configure returns the environment and the arguments that make the program use
+// a server at addr.
+func (s server) configure(addr string) (env, args []string) {
+	if s.uri == "" {
+		return []string{"MEMCACHED_ADDR=" + addr}, []string{"-store", "memcached"}
+	}
+	return []string{"MONGO_URI=mongodb://" + addr}, nil
+}
+
+// patient is the same server with a minute for each call, for tests that keep a
+// small machine busier than an app should be.
+func (s server) patient() server {
+	if s.uri != "" {
+		s.uri += "&timeoutMS=60000&serverSelectionTimeoutMS=60000"
+	}
+	return s
+}
+
+// sessions is where the app keeps its sessions, for a look past the app.
+func (s server) sessions(t testing.TB) *mongo.Collection {
+	t.Helper()
+	client, err := mongo.Connect(context.Background(), options.Client().ApplyURI(s.uri))
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, client.Disconnect(context.Background())) })
+	return client.Database(s.database).Collection("sessions")
+}
+
+func TestASilentServerIsA503InTime(t *testing.T) {
+	t.Parallel()
+	// The promise is 3 s. It is kept by what is set, which a busy machine does
+	// not change: a request makes two calls at most before it gives up.
+	assert.LessOrEqual(t, 2*storeTimeout, 3*time.Second)
+	onEachServer(t, func(t *testing.T, s server) {
+		t.Parallel()
+		network := newProxy(t, s.addr)
+		app := serve(t, s.through(network).store(t, testSecret))
+		visitor := newBrowser(t)
+		visitor.get(app + "/incr")
+
+		network.hang()
+		start := time.Now()
+		got := visitor.send(http.MethodGet, app+"/incr")
+		assert.Equal(t, http.StatusServiceUnavailable, got.status)
+		assert.JSONEq(t, unavailable, got.body)
+		assert.Less(t, time.Since(start), 15*time.Second, "MongoDB's driver waits 30 s by default")
+
+		network.restore()
+		assert.JSONEq(t, count(1), firstAnswer(t, visitor, app))
+	})
+}
+
+// sessionID returns the ID in a cookie of an app on this store.
+func sessionID(t *testing.T, store sessions.Store, cookie *http.Cookie) string {
+	t.Helper()
+	request, err := http.NewRequest(http.MethodGet, "/", nil)
+	require.NoError(t, err)
+	request.AddCookie(cookie)
+	session, err := store.Get(request, sessionName)
+	require.NoError(t, err)
+	require.NotEmpty(t, session.ID)
+	return session.ID
+}
+
+// stored returns what the server keeps for a session; empty: nothing.
+func (s server) stored(t *testing.T, id string) string {
+	t.Helper()
+	if s.uri == "" {
+		item, err := memcache.New(s.addr).Get("session_" + id)
+		if errors.Is(err, memcache.ErrCacheMiss) {
+			return ""
+		}
+		require.NoError(t, err)
+		return string(item.Value)
+	}
+	var document struct{ Data string }
+	err := s.sessions(t).FindOne(context.Background(), bson.M{"_id": id}).Decode(&document)
+	if errors.Is(err, mongo.ErrNoDocuments) {
+		return ""
+	}
+	require.NoError(t, err)
+	return document.Data
+}
+
+func TestTheSessionIsInTheServerUntilLogout(t *testing.T) {
+	t.Parallel()
+	onEachServer(t, func(t *testing.T, s server) {
+		store := s.store(t, testSecret)
+		app := serve(t, store)
+		visitor := newBrowser(t)
+		visitor.get(app + "/incr")
+		id := sessionID(t, store, visitor.cookie(app))
+
+		assert.Contains(t, plainText(t, s.stored(t, id)), "count", "the values are there, signed like a cookie")
+
+		visitor.send(http.MethodPost, app+"/logout")
+
+		assert.Empty(t, s.stored(t, id))
+	})
+}
+
+func TestUnreadableDataIsA503AndStays(t *testing.T) {
+	t.Parallel()
+	mongo := mongoServer(t, ferretURI)
+	store := mongo.store(t, testSecret)
+	app := serve(t, store)
+	visitor := newBrowser(t)
+	visitor.get(app + "/incr")
+	id := sessionID(t, store, visitor.cookie(app))
+	_, err := mongo.sessions(t).UpdateByID(context.Background(), id, bson.M{"$set": bson.M{"data": "damaged"}})
+	require.NoError(t, err)
+
+	got := visitor.send(http.MethodGet, app+"/incr")
+
+	assert.Equal(t, http.StatusServiceUnavailable, got.status)
+	assert.Equal(t, "damaged", mongo.stored(t, id), "an operator may still want to look at it")
+}
+
+func TestAMemcachedSessionUnusedForADayStartsAnew(t *testing.T) {
+	t.Parallel()
+	now := clock.NewMock() // only the embedded server can move its clock
+	app := serve(t, memcachedServer(miniMemcached(t, minimemcached.WithClock(now))).store(t, testSecret))
+	visitor := newBrowser(t)
+	visitor.get(app + "/incr")
+
+	now.Add(23 * time.Hour)
+	assert.JSONEq(t, count(1), visitor.get(app+"/incr"), "the session ended too early")
+	now.Add(23 * time.Hour)
+	assert.JSONEq(t, count(2), visitor.get(app+"/incr"), "every Save should start a new day")
+	now.Add(25 * time.Hour)
+	assert.JSONEq(t, count(0), visitor.get(app+"/incr"), "the item should have expired")
+}
+
+func TestAMongoCookieEndsAfterADayInTheServerToo(t *testing.T) {
+	t.Parallel()
+	app := serve(t, mongoServer(t, ferretURI).store(t, testSecret))
+	visitor := newBrowser(t)
+	visitor.get(app + "/incr")
+	fresh := visitor.cookie(app).Value
+
+	visitor.setCookie(app, aged(t, fresh, 23*time.Hour))
+	assert.JSONEq(t, count(1), visitor.get(app+"/incr"), "the session ended too early")
+
+	visitor.setCookie(app, aged(t, fresh, 25*time.Hour))
+	assert.JSONEq(t, count(0), visitor.get(app+"/incr"))
+}
+
+func TestMongoDBGetsATTLIndexOfADay(t *testing.T) {
+	t.Parallel()
+	s := realMongoDB(t)
+	s.store(t, testSecret)
+	s.store(t, testSecret) // the second start finds the index of the first
+
+	var indexes []struct {
+		Key                bson.D
+		ExpireAfterSeconds int `bson:"expireAfterSeconds"`
+	}
+	cursor, err := s.sessions(t).Indexes().List(context.Background())
+	require.NoError(t, err)
+	require.NoError(t, cursor.All(context.Background(), &indexes))
+	require.Len(t, indexes, 2, "want the index of _id and ours")
+	assert.Equal(t, "modified", indexes[1].Key[0].Key)
+	assert.Equal(t, maxAge, indexes[1].ExpireAfterSeconds)
+}
+
+func TestATTLIndexWithAnotherLifetimeIsExplained(t *testing.T) {
+	t.Parallel()
+	s := realMongoDB(t)
+	_, err := s.sessions(t).Indexes().CreateOne(context.Background(), mongo.IndexModel{
+		Keys:    bson.D{{Key: "modified", Value: 1}},
+		Options: options.Index().SetExpireAfterSeconds(60),
+	})
+	require.NoError(t, err)
+
+	_, err = newMongoStore(s.uri, s.database, testSecret)
+
+	require.ErrorContains(t, err, "TTL index with another lifetime")
+	require.ErrorContains(t, err, "collMod")
+}
+
+// realMongoDB returns the server at MONGO_URI, with a database for this test.
+func realMongoDB(t *testing.T) server {
+	t.Helper()
+	uri := os.Getenv("MONGO_URI")
+	if uri == "" {
+		t.Skip("FerretDB v1, the embedded server, has no TTL indexes: set MONGO_URI to a MongoDB")
+	}
+	return mongoServer(t, uri)
+}
+
+// The answers of servers that this machine does not have, from the driver's own
+// test kit.
+func TestTheAnswerToTheTTLIndexDecides(t *testing.T) {
+	mt := mtest.New(t, mtest.NewOptions().ClientType(mtest.Mock))
+	answers := map[string]mtest.CommandError{
+		"conflict": {Code: 85, Name: "IndexOptionsConflict", Message: "an equivalent index already exists"},
+		"no TTL":   {Code: 238, Name: "NotImplemented", Message: "TTL indexes are not implemented"},
+		"other":    {Code: 13, Name: "Unauthorized", Message: "not authorized on tutorial"},
+	}
+	for name, answer := range answers {
+		mt.Run(name, func(mt *mtest.T) {
+			mt.AddMockResponses(mtest.CreateCommandErrorResponse(answer))
+			err := ensureTTL(mt.Coll)
+			switch name {
+			case "conflict":
+				require.ErrorContains(mt, err, "TTL index with another lifetime")
+				require.ErrorContains(mt, err, "expireAfterSeconds: 86400", "the way out is missing")
+			case "no TTL":
+				require.NoError(mt, err, "a warning is enough: the sessions work")
+			default:
+				require.ErrorContains(mt, err, answer.Message)
+			}
+		})
+	}
+}
+
+func TestAServerWithoutTTLIndexesIsAWarning(t *testing.T) {
+	var logged bytes.Buffer
+	log.SetOutput(&logged)
+	defer log.SetOutput(os.Stderr)
+
+	mongoServer(t, ferretURI).store(t, testSecret)
+
+	assert.Contains(t, logged.String(), "warning: this server has no TTL indexes")
+}
+
+func TestSeveralMemcachedServersShareTheVisitors(t *testing.T) {
+	t.Parallel()
+	here, there := miniMemcached(t), miniMemcached(t)
+	network := newProxy(t, there)
+	store, err := newMemcachedStore(here+","+network.addr, testSecret)
+	require.NoError(t, err)
+	app := serve(t, store)
+	var onHere, onThere []*browser
+	for range 40 {
+		visitor := newBrowser(t)
+		visitor.get(app + "/incr")
+		if memcachedServer(here).stored(t, sessionID(t, store, visitor.cookie(app))) != "" {
+			onHere = append(onHere, visitor)
+		} else {
+			onThere = append(onThere, visitor)
+		}
+	}
+	require.NotEmpty(t, onHere)
+	require.NotEmpty(t, onThere)
+
+	network.cut()
+	for _, visitor := range onHere {
+		assert.JSONEq(t, count(1), visitor.get(app+"/incr"), "this visitor's server is fine")
+	}
+	for _, visitor := range onThere {
+		assert.Equal(t, http.StatusServiceUnavailable, visitor.send(http.MethodGet, app+"/incr").status)
+	}
+
+	network.restore()
+	for _, visitor := range onThere {
+		assert.JSONEq(t, count(1), firstAnswer(t, visitor, app), "nobody may be moved to the other server")
+	}
+}
+
+func TestAWrongSettingIsExplained(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct{ setting, store, want string }{
+		"store":             {"MONGO_URI=", "redis", `unknown -store "redis": use mongo or memcached`},
+		"mongo URI":         {"MONGO_URI=localhost:27017", "mongo", "MONGO_URI: "},
+		"memcached address": {"MEMCACHED_ADDR=localhost", "memcached", "MEMCACHED_ADDR: "},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			status, output := runProgram(t, []string{"SESSION_SECRET=", "GIN_MODE=debug", test.setting}, "-store", test.store)
+			assert.Equal(t, 1, status)
+			assert.Contains(t, output, test.want)
+		})
+	}
+}
+
+func TestAPasswordIsNotPrinted(t *testing.T) {
+	t.Parallel()
+	_, output := runProgram(t, []string{"SESSION_SECRET=", "GIN_MODE=debug", "MONGO_URI=mongodb://gopher:burrow@127.0.0.1:1"})
+	assert.Contains(t, output, "no MongoDB at 127.0.0.1:1")
+	assert.NotContains(t, output, "burrow")
+}

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// runProgram runs this chapter's main in a process of its own (see TestMain), with env on top
+// of the test's environment ("NAME=value"), until it exits. It returns the exit
+// status and all that was printed.
+func runProgram(t *testing.T, env []string, args ...string) (status int, output string) {
+	t.Helper()
+	program, err := os.Executable()
+	require.NoError(t, err)
+	command := exec.CommandContext(t.Context(), program, args...)
+	command.Env = append(append(os.Environ(), "RUN_PROGRAM=1"), env...)
+	printed, err := command.CombinedOutput()
+	require.NotNil(t, command.ProcessState, "the program did not start: %v", err)
+	return command.ProcessState.ExitCode(), string(printed)
+}
+
+func TestReleaseModeWithoutASecretIsRefused(t *testing.T) {
+	t.Parallel()
+	status, output := runProgram(t, []string{"GIN_MODE=release", "SESSION_SECRET="})
+	assert.Equal(t, 1, status)
+	assert.Contains(t, output, "SESSION_SECRET is not set")
+}
+
+func TestAShortSecretIsRefused(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []string{"release", "debug"} {
+		status, output := runProgram(t, []string{"GIN_MODE=" + mode, "SESSION_SECRET=secret11111"})
+		assert.Equal(t, 1, status)
+		assert.Contains(t, output, "SESSION_SECRET has 11 bytes: use 32 or more")
+	}
+}
