@@ -1,22 +1,27 @@
 package main
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
-// runProgram runs this chapter's main in a process of its own (see TestMain), with env on top
-// of the test's environment ("NAME=value"), until it exits. It returns the exit
-// status and all that was printed.
+// runProgram runs this chapter's main in a process of its own (see TestMain),
+// with env on top of the test's environment ("NAME=value"). It returns the exit
+// status, which is -1 for a program that had to be stopped, and all that was
+// printed.
 func runProgram(t *testing.T, env []string, args ...string) (status int, output string) {
 	t.Helper()
 	program, err := os.Executable()
 	require.NoError(t, err)
-	command := exec.CommandContext(t.Context(), program, args...)
+	patience, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	command := exec.CommandContext(patience, program, args...)
 	command.Env = append(append(os.Environ(), "RUN_PROGRAM=1"), env...)
 	printed, err := command.CombinedOutput()
 	require.NotNil(t, command.ProcessState, "the program did not start: %v", err)
