@@ -273,6 +273,19 @@ func TestANewSecretEndsEverySession(t *testing.T) {
 	assert.JSONEq(t, newVisitor, visitor.get(restarted+"/hello"))
 }
 
+func TestAnybodysForwardedForHeaderIsNotBelieved(t *testing.T) {
+	t.Parallel()
+	engine := newRouter(newStore(testSecret))
+	engine.GET("/ip", func(c *gin.Context) { c.String(http.StatusOK, c.ClientIP()) })
+	request := httptest.NewRequest(http.MethodGet, "/ip", nil)
+	request.RemoteAddr = "192.0.2.1:1234"
+	request.Header.Set("X-Forwarded-For", "203.0.113.9")
+	recorder := httptest.NewRecorder()
+	engine.ServeHTTP(recorder, request)
+
+	assert.Equal(t, "192.0.2.1", recorder.Body.String(), "a visitor could choose the address in our log")
+}
+
 // brokenStore cannot save, as when a session grows too big for its cookie.
 type brokenStore struct{ sessions.Store }
 
@@ -316,7 +329,7 @@ func TestATakenPortIsReported(t *testing.T) {
 	status, output := runProgram(t, []string{"ADDR=" + taken.Addr().String(), "GIN_MODE=debug", "SESSION_SECRET="})
 
 	assert.Equal(t, 1, status)
-	assert.Contains(t, output, taken.Addr().String())
-	assert.Contains(t, output, "ADDR=")
+	assert.Contains(t, output, "cannot serve: listen tcp "+taken.Addr().String())
+	assert.Contains(t, output, "ADDR=", "the way out is missing")
 	assert.Contains(t, output, "warning: SESSION_SECRET is not set", "the development key must not be used silently")
 }

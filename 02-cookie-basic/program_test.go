@@ -32,7 +32,7 @@ func TestReleaseModeWithoutASecretIsRefused(t *testing.T) {
 	t.Parallel()
 	status, output := runProgram(t, []string{"GIN_MODE=release", "SESSION_SECRET="})
 	assert.Equal(t, 1, status)
-	assert.Contains(t, output, "SESSION_SECRET is not set")
+	assert.Contains(t, output, "SESSION_SECRET is not set: release mode needs one of 32 bytes or more")
 }
 
 func TestAShortSecretIsRefused(t *testing.T) {

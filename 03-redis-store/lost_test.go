@@ -105,6 +105,7 @@ func TestNewVisitorsAreServedWhileReadsFail(t *testing.T) {
 		network.cutOn(s.read, always)
 
 		assert.JSONEq(t, count(0), newBrowser(t).get(app+"/incr"), "without a cookie there is nothing to read")
+		assert.Equal(t, always, network.timesLeft(), "the server was asked for the session of nobody")
 	})
 }
 
@@ -257,6 +258,13 @@ func (p *proxy) cutOn(word string, times int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.word, p.times = []byte(word), times
+}
+
+// timesLeft returns how many more connections cutOn would break.
+func (p *proxy) timesLeft() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.times
 }
 
 // hang keeps all connections open, but lets nothing through.

@@ -9,6 +9,7 @@ import (
 	"github.com/gin-contrib/sessions"
 	"github.com/gin-gonic/gin"
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // TestMain runs the tests or, in a process started by runProgram, the program.
@@ -68,4 +69,24 @@ func TestASessionEndsAfterADayInTheServerToo(t *testing.T) {
 
 	visitor.setCookie(app, aged(t, fresh, 25*time.Hour))
 	assert.JSONEq(t, count(0), visitor.get(app+"/incr"), "the signature lives on: was the store's MaxAge set?")
+}
+
+func TestAnExpiredSessionStaysInMemory(t *testing.T) {
+	t.Parallel()
+	store := newStore(testSecret)
+	app := serve(t, store)
+	lifetime := store.(interface{ MaxAge(seconds int) })
+	lifetime.MaxAge(1)
+	visitor := newBrowser(t)
+	visitor.get(app + "/incr")
+	cookie := visitor.cookie(app).Value
+	require.Eventually(t, func() bool {
+		visitor.setCookie(app, cookie)
+		return visitor.get(app+"/incr") == count(0)
+	}, time.Minute, 100*time.Millisecond, "the session does not expire")
+
+	lifetime.MaxAge(60) // the same cookie is good again
+
+	visitor.setCookie(app, cookie)
+	assert.NotEqual(t, count(0), visitor.get(app+"/incr"), "memstore has learned to clean up: tell the README")
 }

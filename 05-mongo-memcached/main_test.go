@@ -194,6 +194,17 @@ func TestASilentServerIsA503InTime(t *testing.T) {
 	})
 }
 
+func TestAMongoDBThatIsNotThereIsNoticedSoon(t *testing.T) {
+	t.Parallel()
+	start := time.Now()
+
+	// The URI may allow slow answers; to look for a server is another matter.
+	status, _ := runProgram(t, []string{"SESSION_SECRET=", "GIN_MODE=debug", "MONGO_URI=mongodb://127.0.0.1:1/?timeoutMS=600000"})
+
+	assert.Equal(t, 1, status)
+	assert.Less(t, time.Since(start), 15*time.Second, "MongoDB's driver looks for 30 s by default")
+}
+
 // sessionID returns the ID in a cookie of an app on this store.
 func sessionID(t *testing.T, store sessions.Store, cookie *http.Cookie) string {
 	t.Helper()
