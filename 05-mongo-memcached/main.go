@@ -132,7 +132,7 @@ func newMemcachedStore(addrs string, secret []byte) (sessions.Store, error) {
 	}
 	client := memcache.NewFromSelector(servers)
 	client.Timeout = storeTimeout
-	client.MaxIdleConns = 100 // the default is 2: every other request in parallel would connect anew
+	client.MaxIdleConns = 100 // with the default, 2, most parallel requests connect anew
 	if err := client.Ping(); err != nil {
 		return nil, fmt.Errorf(noServer, "memcached", addrs, err, "memcached", "MEMCACHED_ADDR=host:port,host:port")
 	}

@@ -356,6 +356,9 @@ func TestTheAnswerToTheTTLIndexDecides(t *testing.T) {
 		mt.Run(name, func(mt *mtest.T) {
 			mt.AddMockResponses(mtest.CreateCommandErrorResponse(answer))
 			err := ensureTTL(mt.Coll)
+			asked := mt.GetStartedEvent().Command.String()
+			require.Contains(mt, asked, `"key": {"modified": {"$numberInt":"1"}}`)
+			require.Contains(mt, asked, `"expireAfterSeconds": {"$numberInt":"86400"}`)
 			switch name {
 			case "conflict":
 				require.ErrorContains(mt, err, "TTL index with another lifetime")
