@@ -194,7 +194,7 @@ func brokenCookies(t testing.TB) map[string]string {
 	good := cookieFrom(t, newStore(testSecret))
 	return map[string]string{
 		"truncated":   good[:len(good)/2],
-		"changed":     "N" + good[1:], // it starts with an M, for the 1 of the time
+		"forged":      "N" + good[1:], // it starts with an M, for the 1 of the time
 		"without end": good[:len(good)-4],
 		"foreign key": cookieFrom(t, newStore([]byte("another secret, of another app, say"))),
 		"expired":     aged(t, good, 25*time.Hour),

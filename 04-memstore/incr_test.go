@@ -196,7 +196,7 @@ func brokenCookies(t testing.TB, s server) map[string]string {
 	good := cookieFrom(t, s.store(t, testSecret))
 	return map[string]string{
 		"truncated":   good[:len(good)/2],
-		"changed":     "N" + good[1:], // it starts with an M, for the 1 of the time
+		"forged":      "N" + good[1:], // it starts with an M, for the 1 of the time
 		"without end": good[:len(good)-4],
 		"foreign key": cookieFrom(t, s.store(t, []byte("another secret, of another app, say"))),
 		"expired":     aged(t, good, 31*24*time.Hour),
