@@ -69,9 +69,6 @@ func (server) configure(addr string) (env, args []string) {
 	return []string{"REDIS_ADDR=" + addr}, nil
 }
 
-// patient exists for the stores that give up after a time of their own.
-func (s server) patient() server { return s }
-
 // command asks the server itself, past the app.
 func (s server) command(t *testing.T, name string, args ...any) any {
 	t.Helper()
@@ -178,7 +175,7 @@ func TestARedisThatStopsAndStartsKeepsTheSession(t *testing.T) {
 
 	// Another process may have borrowed the port for a moment.
 	require.Eventually(t, func() bool { return redis.Restart() == nil }, time.Minute, 10*time.Millisecond)
-	assert.JSONEq(t, count(1), firstAnswer(t, visitor, app))
+	assert.Equal(t, 1, firstCount(t, visitor, app))
 }
 
 // The limit of redis.NewStore: it sets no timeout for an answer. A pool of your

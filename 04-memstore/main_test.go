@@ -32,9 +32,6 @@ func servers(testing.TB) map[string]server { return map[string]server{"memory": 
 // store returns a new, empty memory, as every start of an app does.
 func (server) store(_ testing.TB, secret []byte) sessions.Store { return newStore(secret) }
 
-// patient exists for the chapters whose servers can be slow.
-func (s server) patient() server { return s }
-
 func TestAnAppRestartLosesTheSession(t *testing.T) {
 	t.Parallel()
 	visitor := newBrowser(t)

@@ -99,7 +99,7 @@ func TestTwoVisitorsDoNotShareASession(t *testing.T) {
 func TestFiftyVisitorsAtOnceEachCountTheirOwnVisits(t *testing.T) {
 	t.Parallel()
 	onEachServer(t, func(t *testing.T, s server) {
-		app := serve(t, s.patient().store(t, testSecret))
+		app := serve(t, s.store(t, testSecret))
 		var visitors sync.WaitGroup
 		for range 50 {
 			visitor := newBrowser(t)

@@ -50,9 +50,9 @@ func main() {
 	var store sessions.Store
 	switch *name {
 	case "mongo":
-		store, err = newMongoStore(cmp.Or(os.Getenv("MONGO_URI"), "mongodb://localhost:27017"), "tutorial", secret)
+		store, err = newMongoStore(cmp.Or(os.Getenv("MONGO_URI"), "mongodb://localhost:27017"), "tutorial", storeTimeout, secret)
 	case "memcached":
-		store, err = newMemcachedStore(cmp.Or(os.Getenv("MEMCACHED_ADDR"), "localhost:11211"), secret)
+		store, err = newMemcachedStore(cmp.Or(os.Getenv("MEMCACHED_ADDR"), "localhost:11211"), storeTimeout, secret)
 	default:
 		err = fmt.Errorf("unknown -store %q: use mongo or memcached", *name)
 	}
@@ -64,10 +64,10 @@ func main() {
 }
 
 // newMongoStore keeps each session as a document of the collection "sessions".
-func newMongoStore(uri, database string, secret []byte) (sessions.Store, error) {
+func newMongoStore(uri, database string, timeout time.Duration, secret []byte) (sessions.Store, error) {
 	// Without these two the driver waits 30 s for a lost server, and forever for
 	// a silent one. The URI comes last: its timeoutMS, if any, wins.
-	config := options.Client().SetServerSelectionTimeout(storeTimeout).SetTimeout(storeTimeout).ApplyURI(uri)
+	config := options.Client().SetServerSelectionTimeout(timeout).SetTimeout(timeout).ApplyURI(uri)
 	client, err := mongo.Connect(context.Background(), config)
 	if err != nil {
 		return nil, fmt.Errorf("MONGO_URI: %w", err)
@@ -125,13 +125,13 @@ Change it to this program's, in mongosh:
 
 // newMemcachedStore spreads the sessions over one or more servers, separated by
 // commas. What one of them holds is lost when it stops.
-func newMemcachedStore(addrs string, secret []byte) (sessions.Store, error) {
+func newMemcachedStore(addrs string, timeout time.Duration, secret []byte) (sessions.Store, error) {
 	servers := new(memcache.ServerList)
 	if err := servers.SetServers(strings.Split(addrs, ",")...); err != nil {
 		return nil, fmt.Errorf("MEMCACHED_ADDR: %w", err)
 	}
 	client := memcache.NewFromSelector(servers)
-	client.Timeout = storeTimeout
+	client.Timeout = timeout
 	client.MaxIdleConns = 100 // with the default, 2, most parallel requests connect anew
 	if err := client.Ping(); err != nil {
 		return nil, fmt.Errorf(noServer, "memcached", addrs, err, "memcached", "MEMCACHED_ADDR=host:port,host:port")

@@ -51,9 +51,10 @@ func TestMain(m *testing.M) {
 
 // server is a MongoDB or a memcached that the tests run on.
 type server struct {
-	addr     string // host:port
-	uri      string // of MongoDB; empty for memcached
-	database string // of MongoDB: one that the tests make, and drop in the end
+	addr     string        // host:port
+	uri      string        // of MongoDB; empty for memcached
+	database string        // of MongoDB: one that the tests make, and drop in the end
+	timeout  time.Duration // for each call; long, for tests on busy machines
 
 	// How a session is read on the wire, its name in docker-compose.yml, and
 	// the variable that says where it is: for lost_test.go.
@@ -87,7 +88,7 @@ func startFerretDB(dir string) string {
 		Listener:  ferretdb.ListenerConfig{TCP: "127.0.0.1:0"},
 		Logger:    slog.New(slog.DiscardHandler),
 		Handler:   "sqlite",
-		SQLiteURL: "file:" + filepath.ToSlash(dir) + "/", // in memory its single connection deadlocks
+		SQLiteURL: "file:" + filepath.ToSlash(dir) + "/?_pragma=busy_timeout(60000)", // in memory its single connection deadlocks
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -105,13 +106,13 @@ func mongoServer(t testing.TB, uri string) server {
 	query.Set("directConnection", "true") // or the driver would go around a proxy
 	u.RawQuery = query.Encode()
 	database := "gin_sessions_tutorial_" + strconv.FormatInt(time.Now().UnixNano(), 36)
-	s := server{u.Host, u.String(), database, "\x02find\x00", "mongo", "MONGO_URI"}
+	s := server{u.Host, u.String(), database, time.Minute, "\x02find\x00", "mongo", "MONGO_URI"}
 	t.Cleanup(func() { assert.NoError(t, s.sessions(t).Database().Drop(context.Background())) })
 	return s
 }
 
 func memcachedServer(addr string) server {
-	return server{addr: addr, read: "gets session_", service: "memcached", variable: "MEMCACHED_ADDR"}
+	return server{addr: addr, timeout: time.Minute, read: "gets session_", service: "memcached", variable: "MEMCACHED_ADDR"}
 }
 
 // miniMemcached starts a memcached in this process and returns its address.
@@ -128,18 +129,19 @@ func (s server) store(t testing.TB, secret []byte) sessions.Store {
 	var store sessions.Store
 	var err error
 	if s.uri == "" {
-		store, err = newMemcachedStore(s.addr, secret)
+		store, err = newMemcachedStore(s.addr, s.timeout, secret)
 	} else {
-		store, err = newMongoStore(s.uri, s.database, secret)
+		store, err = newMongoStore(s.uri, s.database, s.timeout, secret)
 	}
 	require.NoError(t, err)
 	return store
 }
 
-// through is the same server behind a proxy.
+// through is the same server behind a proxy, with the timeout of the program.
 func (s server) through(p *proxy) server {
 	s.uri = strings.Replace(s.uri, s.addr, p.addr, 1)
 	s.addr = p.addr
+	s.timeout = storeTimeout
 	return s
 }
 
@@ -150,15 +152,6 @@ func (s server) configure(addr string) (env, args []string) {
 		return []string{"MEMCACHED_ADDR=" + addr}, []string{"-store", "memcached"}
 	}
 	return []string{"MONGO_URI=mongodb://" + addr}, nil
-}
-
-// patient is the same server with a minute for each call, for tests that keep a
-// small machine busier than an app should be.
-func (s server) patient() server {
-	if s.uri != "" {
-		s.uri += "&timeoutMS=60000&serverSelectionTimeoutMS=60000"
-	}
-	return s
 }
 
 // sessions is where the app keeps its sessions, for a look past the app.
@@ -177,10 +170,10 @@ func TestASilentServerIsA503InTime(t *testing.T) {
 	assert.LessOrEqual(t, 2*storeTimeout, 3*time.Second)
 	onEachServer(t, func(t *testing.T, s server) {
 		t.Parallel()
+		visitor := newBrowser(t)
+		visitor.get(serve(t, s.store(t, testSecret)) + "/incr")
 		network := newProxy(t, s.addr)
 		app := serve(t, s.through(network).store(t, testSecret))
-		visitor := newBrowser(t)
-		visitor.get(app + "/incr")
 
 		network.hang()
 		start := time.Now()
@@ -190,7 +183,7 @@ func TestASilentServerIsA503InTime(t *testing.T) {
 		assert.Less(t, time.Since(start), 15*time.Second, "MongoDB's driver waits 30 s by default")
 
 		network.restore()
-		assert.JSONEq(t, count(1), firstAnswer(t, visitor, app))
+		assert.Positive(t, firstCount(t, visitor, app), "an empty session was saved over the visitor's")
 	})
 }
 
@@ -327,7 +320,7 @@ func TestATTLIndexWithAnotherLifetimeIsExplained(t *testing.T) {
 	})
 	require.NoError(t, err)
 
-	_, err = newMongoStore(s.uri, s.database, testSecret)
+	_, err = newMongoStore(s.uri, s.database, s.timeout, testSecret)
 
 	require.ErrorContains(t, err, "TTL index with another lifetime")
 	require.ErrorContains(t, err, "collMod")
@@ -386,7 +379,7 @@ func TestSeveralMemcachedServersShareTheVisitors(t *testing.T) {
 	t.Parallel()
 	here, there := miniMemcached(t), miniMemcached(t)
 	network := newProxy(t, there)
-	store, err := newMemcachedStore(here+","+network.addr, testSecret)
+	store, err := newMemcachedStore(here+","+network.addr, time.Minute, testSecret)
 	require.NoError(t, err)
 	app := serve(t, store)
 	var onHere, onThere []*browser
@@ -412,7 +405,7 @@ func TestSeveralMemcachedServersShareTheVisitors(t *testing.T) {
 
 	network.restore()
 	for _, visitor := range onThere {
-		assert.JSONEq(t, count(1), firstAnswer(t, visitor, app), "nobody may be moved to the other server")
+		assert.Equal(t, 1, firstCount(t, visitor, app), "nobody may be moved to the other server")
 	}
 }
 
