@@ -25,6 +25,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -597,7 +598,7 @@ func build(t *testing.T, folders ...string) (bin string) {
 	for _, folder := range folders {
 		args = append(args, "./"+folder)
 	}
-	command := exec.CommandContext(t.Context(), "go", args...)
+	command := exec.CommandContext(untilCtrlC, "go", args...)
 	command.Dir = repository
 	output, err := command.CombinedOutput()
 	require.NoError(t, err, "%s", output)
@@ -620,10 +621,14 @@ type shell struct {
 	broken     bool                // a program did not start: the rest would fail, too
 }
 
+// untilCtrlC ends the programs when Ctrl-C ends the test. Without it they might
+// not hear a transcript's ^C: what runs in the background is deaf to it.
+var untilCtrlC, _ = signal.NotifyContext(context.Background(), os.Interrupt)
+
 // runTranscripts returns where a README shows something else than its commands
 // print. It leaves no process behind.
 func runTranscripts(t *testing.T, r *readme, bin string) []string {
-	ctx := t.Context()
+	ctx := untilCtrlC
 	if deadline, ok := t.Deadline(); ok { // at which go test would kill this process, but not its children
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-10*time.Second))
