@@ -1,0 +1,737 @@
+package main
+
+import (
+	"context"
+	"encoding/gob"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gin-contrib/sessions"
+	"github.com/gin-contrib/sessions/cookie"
+	"github.com/gin-gonic/gin"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// What people asked about sessions in cookies, for "Questions people ask" in the
+// README. The repositories of the threads: sessions is gin-contrib/sessions,
+// gorilla is gorilla/sessions, contrib is gin-gonic/contrib, gin is gin-gonic/gin.
+
+// serveApp runs an app of its own, with these routes behind the sessions
+// middleware, until the test ends. It returns the app's URL.
+func serveApp(t *testing.T, store sessions.Store, routes func(r *gin.Engine)) string {
+	t.Helper()
+	r := gin.New()
+	r.Use(gin.RecoveryWithWriter(io.Discard), sessions.Sessions(sessionName, store))
+	routes(r)
+	app := httptest.NewServer(r)
+	t.Cleanup(app.Close)
+	return app.URL
+}
+
+// storeWith returns the chapter's store with these options.
+func storeWith(options sessions.Options) sessions.Store {
+	store := newStore(testSecret)
+	store.Options(options)
+	return store
+}
+
+// visitAnyHostAt lets the browser find the app under every host name, as if the
+// DNS said so: http://shop.example/hello goes to the app, with the cookies of
+// shop.example.
+func (b *browser) visitAnyHostAt(app string) {
+	address := strings.TrimPrefix(app, "http://")
+	b.client.Transport.(*http.Transport).DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, address)
+	}
+}
+
+// Question 1: "I call Clear() or Delete() at logout, and the session is still
+// there" (sessions#89, sessions#29, sessions#27, sessions#132, gorilla#160;
+// without the Path: gorilla#78; the copy: gorilla#248)
+func TestClearIsNoLogoutButMaxAgeMinusOneIs(t *testing.T) {
+	t.Parallel()
+	app := serveApp(t, storeWith(cookieOptions()), func(r *gin.Engine) {
+		r.GET("/hello", hello)
+		r.POST("/clear", func(c *gin.Context) {
+			session := sessions.Default(c)
+			session.Clear()
+			assert.NoError(t, session.Save())
+		})
+		r.POST("/account/logout", func(c *gin.Context) {
+			session := sessions.Default(c)
+			session.Options(sessions.Options{MaxAge: -1}) // without the Path
+			assert.NoError(t, session.Save())
+		})
+		r.POST("/logout", logout) // main.go: Clear, all options, MaxAge -1, Save
+	})
+	visitor := newBrowser(t)
+	visitor.get(app + "/hello")
+	copied := visitor.cookie(app).Value
+
+	visitor.send(http.MethodPost, app+"/account/logout")
+	assert.JSONEq(t, returningVisitor, visitor.get(app+"/hello"),
+		"without Path / the browser drops another cookie, that of /account")
+
+	visitor.send(http.MethodPost, app+"/clear")
+	assert.NotNil(t, visitor.cookie(app), "Clear empties the session, and the browser keeps it")
+
+	visitor.send(http.MethodPost, app+"/logout")
+	assert.Nil(t, visitor.cookie(app), "the cookie is still there: is it MaxAge -1, Path / and then Save?")
+
+	visitor.setCookie(app, copied)
+	assert.JSONEq(t, returningVisitor, visitor.get(app+"/hello"),
+		"a copy works on: only a store on the server can take a session back")
+}
+
+// Question 3: "gob: type not registered", or "I store a struct and everything in
+// the session is gone" (sessions#39, sessions#36, sessions#134, sessions#171,
+// sessions#191, gin#3261)
+func TestAStructOrMapHasToBeRegisteredWithGob(t *testing.T) {
+	t.Parallel()
+	type guest struct{ Name string } // nobody has registered it
+	type member struct{ Name string }
+	gob.Register(member{}) // once, before the first request: in main or in init
+
+	for name, test := range map[string]struct {
+		value any
+		want  string
+	}{
+		"unregistered struct": {guest{"Ann"}, "nothing"},
+		"unregistered map":    {map[string]string{"name": "Ann"}, "nothing"},
+		"registered struct":   {member{"Ann"}, "Ann"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			app := serveApp(t, storeWith(cookieOptions()), func(r *gin.Engine) {
+				r.POST("/login", func(c *gin.Context) {
+					session := sessions.Default(c)
+					session.Set("id", 7)
+					session.Set("user", test.value)
+					if err := session.Save(); err != nil { // it names the type
+						c.String(http.StatusInternalServerError, err.Error())
+					}
+				})
+				r.GET("/user", func(c *gin.Context) {
+					session := sessions.Default(c)
+					if user, ok := session.Get("user").(member); ok && session.Get("id") == 7 {
+						c.String(http.StatusOK, user.Name)
+						return
+					}
+					c.String(http.StatusOK, "nothing")
+				})
+			})
+			visitor := newBrowser(t)
+			login := visitor.send(http.MethodPost, app+"/login")
+
+			if test.want == "nothing" {
+				assert.Equal(t, http.StatusInternalServerError, login.status)
+				assert.Contains(t, login.body, "gob: type not registered for interface")
+				assert.Empty(t, login.cookies, "one bad value, and the others are not saved either")
+			}
+			assert.Equal(t, test.want, visitor.get(app+"/user"), "was the type registered, and Save's error looked at?")
+		})
+	}
+}
+
+// Question 4: "the session is nil on the next request, or after a redirect"
+// (sessions#96, sessions#152, gin#1967, gorilla#68)
+func TestSaveThenRedirectWith303KeepsTheSession(t *testing.T) {
+	t.Parallel()
+	// login serves a login that answers with this redirect. Of a logged-in
+	// visitor it says "Ann", of a stranger "nobody".
+	login := func(t *testing.T, status int) (app string) {
+		return serveApp(t, storeWith(cookieOptions()), func(r *gin.Engine) {
+			r.GET("/login", func(c *gin.Context) {
+				session := sessions.Default(c)
+				session.Set("name", "Ann")
+				if err := session.Save(); err != nil {
+					saveFailed(c, err)
+					return
+				}
+				c.Redirect(status, "/") // http.StatusSeeOther: 303
+			})
+			r.GET("/careless", func(c *gin.Context) {
+				session := sessions.Default(c)
+				session.Set("name", "Ann")
+				session.Set("avatar", strings.Repeat("x", 5000)) // too long for a cookie
+				session.Save()                                   // says so, and nobody listens
+				c.Redirect(status, "/")
+			})
+			r.GET("/", func(c *gin.Context) {
+				name, ok := sessions.Default(c).Get("name").(string)
+				if !ok {
+					name = "nobody"
+				}
+				c.String(http.StatusOK, name)
+			})
+			r.POST("/logout", logout)
+		})
+	}
+
+	t.Run("an ignored error of Save is a lost session", func(t *testing.T) {
+		app := login(t, http.StatusSeeOther)
+		assert.Equal(t, "nobody", newBrowser(t).get(app+"/careless"))
+		assert.Equal(t, "Ann", newBrowser(t).get(app+"/login"))
+	})
+	t.Run("a 301 is asked for once", func(t *testing.T) {
+		app := login(t, http.StatusMovedPermanently)
+		visitor := newBrowser(t)
+		visitor.client.Transport = rememberRedirects{visitor.client.Transport, map[string]string{}}
+
+		assert.Equal(t, "Ann", visitor.get(app+"/login"), "the first time all is well")
+		visitor.send(http.MethodPost, app+"/logout")
+		assert.Equal(t, "nobody", visitor.get(app+"/login"), "the second time /login is not even asked")
+	})
+	t.Run("a 303 is asked for every time", func(t *testing.T) {
+		app := login(t, http.StatusSeeOther)
+		visitor := newBrowser(t)
+		visitor.client.Transport = rememberRedirects{visitor.client.Transport, map[string]string{}}
+
+		assert.Equal(t, "Ann", visitor.get(app+"/login"))
+		visitor.send(http.MethodPost, app+"/logout")
+		assert.Equal(t, "Ann", visitor.get(app+"/login"), "is the redirect a permanent one?")
+	})
+	t.Run("another host name is another cookie", func(t *testing.T) {
+		app := login(t, http.StatusSeeOther)
+		visitor := newBrowser(t)
+		visitor.get(app + "/login")
+
+		assert.NotNil(t, visitor.cookie(app))
+		assert.Nil(t, visitor.cookie(strings.Replace(app, "127.0.0.1", "localhost", 1)),
+			"log in at one of the two, and you are a stranger at the other")
+	})
+}
+
+// rememberRedirects does what a browser's cache does: a page that has moved
+// permanently, 301, is not asked for again.
+type rememberRedirects struct {
+	http.RoundTripper
+	moved map[string]string // from URL to URL
+}
+
+func (r rememberRedirects) RoundTrip(request *http.Request) (*http.Response, error) {
+	from := request.URL.String()
+	if to := r.moved[from]; to != "" {
+		header := http.Header{"Location": {to}}
+		return &http.Response{StatusCode: http.StatusMovedPermanently, Header: header, Body: http.NoBody, Request: request}, nil
+	}
+	response, err := r.RoundTripper.RoundTrip(request)
+	if err == nil && response.StatusCode == http.StatusMovedPermanently {
+		r.moved[from] = response.Header.Get("Location")
+	}
+	return response, err
+}
+
+// Question 5: "after session.Options(sessions.Options{MaxAge: …}) my other routes
+// see no session" (contrib#143, sessions#123)
+func TestOptionsReplaceAllOptions(t *testing.T) {
+	t.Parallel()
+	const week = 7 * maxAge
+	app := serveApp(t, storeWith(cookieOptions()), func(r *gin.Engine) {
+		login := func(c *gin.Context, options sessions.Options) {
+			session := sessions.Default(c)
+			session.Set("hello", "world")
+			session.Options(options)
+			assert.NoError(t, session.Save())
+		}
+		r.POST("/account/only-max-age", func(c *gin.Context) {
+			login(c, sessions.Options{MaxAge: week})
+		})
+		r.POST("/account/remember-me", func(c *gin.Context) {
+			options := cookieOptions() // all of them, then the change
+			options.MaxAge = week
+			login(c, options)
+		})
+		r.GET("/hello", hello)
+		r.GET("/account/hello", hello)
+		r.DELETE("/hello", forgetHello)
+	})
+
+	visitor := newBrowser(t)
+	bad := visitor.send(http.MethodPost, app+"/account/only-max-age")
+	require.Len(t, bad.cookies, 1)
+	assert.Empty(t, bad.cookies[0].Path, "the store's Path is not filled in")
+	assert.False(t, bad.cookies[0].HttpOnly, "neither is HttpOnly")
+	assert.Zero(t, bad.cookies[0].SameSite, "neither is SameSite")
+	assert.JSONEq(t, returningVisitor, visitor.get(app+"/account/hello"), "the cookie belongs to the folder /account")
+	assert.JSONEq(t, newVisitor, visitor.get(app+"/hello"), "and so this route sees no session")
+
+	visitor = newBrowser(t)
+	good := visitor.send(http.MethodPost, app+"/account/remember-me")
+	require.Len(t, good.cookies, 1)
+	assert.Equal(t, week, good.cookies[0].MaxAge)
+	assert.Equal(t, "/", good.cookies[0].Path)
+	assert.True(t, good.cookies[0].HttpOnly, "start from your own options, not from an empty struct")
+	assert.JSONEq(t, returningVisitor, visitor.get(app+"/hello"))
+
+	next := visitor.send(http.MethodDelete, app+"/hello")
+	require.Len(t, next.cookies, 1)
+	assert.Equal(t, maxAge, next.cookies[0].MaxAge, "nobody remembers Options: the next Save is back at the store's")
+}
+
+// Question 6: "since an upgrade the cookie is not kept over plain http"
+// (gorilla PR 276, lakeFS PR 9850)
+func TestWithoutOptionsTheCookieNeedsHTTPS(t *testing.T) {
+	t.Parallel()
+	get := func(store sessions.Store) (visitor *browser, first answer, secondVisit string) {
+		visitor = newBrowser(t)
+		visitor.visitAnyHostAt(serveApp(t, store, func(r *gin.Engine) { r.GET("/hello", hello) }))
+		first = visitor.send(http.MethodGet, "http://shop.example/hello")
+		return visitor, first, visitor.get("http://shop.example/hello")
+	}
+
+	visitor, first, secondVisit := get(cookie.NewStore(testSecret)) // and no Options
+	assert.JSONEq(t, newVisitor, secondVisit, "the browser holds the cookie back: it is not https")
+	require.Len(t, first.cookies, 1)
+	assert.True(t, first.cookies[0].Secure)
+	assert.Equal(t, http.SameSiteNoneMode, first.cookies[0].SameSite)
+	assert.False(t, first.cookies[0].HttpOnly)
+	assert.NotNil(t, visitor.cookie("https://shop.example"), "https would get it")
+
+	_, first, secondVisit = get(storeWith(cookieOptions())) // main.go: Secure in release mode only
+	assert.JSONEq(t, returningVisitor, secondVisit, "the cookie did not come back over http: was Secure set?")
+	require.Len(t, first.cookies, 1)
+	// On localhost most browsers, and Go's cookie jar, send a Secure cookie over
+	// http as well: so look at the Set-Cookie, too.
+	assert.False(t, first.cookies[0].Secure)
+}
+
+// Question 7: "how do I set SameSite, and use the session from another site?"
+// (sessions#110)
+func TestAnotherSiteNeedsSameSiteNoneAndSecureAndCORS(t *testing.T) {
+	t.Parallel()
+	const frontend = "https://frontend.example"
+	app := func(options sessions.Options, middleware ...gin.HandlerFunc) string {
+		return serveApp(t, storeWith(options), func(r *gin.Engine) {
+			r.Use(middleware...)
+			r.GET("/hello", hello)
+		})
+	}
+
+	t.Run("the cookie", func(t *testing.T) {
+		lax := cookieOptions()
+		notSecure := cookieOptions()
+		notSecure.SameSite = http.SameSiteNoneMode
+		notSecure.Secure = false
+		crossSite := cookieOptions()
+		crossSite.SameSite = http.SameSiteNoneMode
+		crossSite.Secure = true // or the browser refuses None
+		forgotten := cookieOptions()
+		forgotten.SameSite = 0
+
+		for _, test := range []struct {
+			name    string
+			options sessions.Options
+			want    bool
+		}{
+			{"Lax", lax, false},
+			{"forgotten", forgotten, false},
+			{"None without Secure", notSecure, false},
+			{"None and Secure", crossSite, true},
+		} {
+			got := newBrowser(t).send(http.MethodGet, app(test.options)+"/hello")
+			require.Len(t, got.cookies, 1)
+			assert.Equal(t, test.want, goesAlongWithFetch(got.cookies[0]), test.name)
+		}
+	})
+	t.Run("CORS", func(t *testing.T) {
+		url := app(cookieOptions(), allowOrigin(frontend)) + "/hello"
+		ask := func(method, origin string) (status int, header http.Header) {
+			request, err := http.NewRequest(method, url, nil)
+			require.NoError(t, err)
+			request.Header.Set("Origin", origin)
+			response, err := newBrowser(t).client.Do(request)
+			require.NoError(t, err)
+			response.Body.Close()
+			return response.StatusCode, response.Header
+		}
+
+		_, fetched := ask(http.MethodGet, frontend)
+		assert.Equal(t, frontend, fetched.Get("Access-Control-Allow-Origin"), "by its name: with cookies browsers refuse *")
+		assert.Equal(t, "true", fetched.Get("Access-Control-Allow-Credentials"), "or the browser keeps the answer from the script")
+
+		status, preflight := ask(http.MethodOptions, frontend) // the browser's question before a DELETE or JSON
+		assert.Equal(t, http.StatusNoContent, status, "a preflight that is not answered with 2xx is a no")
+		assert.Equal(t, frontend, preflight.Get("Access-Control-Allow-Origin"))
+		assert.Equal(t, "true", preflight.Get("Access-Control-Allow-Credentials"))
+		assert.Contains(t, preflight.Get("Access-Control-Allow-Methods"), "DELETE")
+		assert.Contains(t, preflight.Get("Access-Control-Allow-Headers"), "Content-Type")
+
+		_, foreign := ask(http.MethodGet, "https://evil.example")
+		assert.Empty(t, foreign.Get("Access-Control-Allow-Origin"), "any site could read the visitor's data")
+	})
+	t.Run("another port is the same site", func(t *testing.T) {
+		url := app(cookieOptions())
+		visitor := newBrowser(t)
+		visitor.get(url + "/hello")
+		assert.NotNil(t, visitor.cookie("http://127.0.0.1:3000"), "cookies know no ports: Lax is enough here")
+	})
+}
+
+// goesAlongWithFetch says whether a browser may send the cookie with a fetch from
+// a page of another site. Without a SameSite, Chrome takes it for Lax.
+func goesAlongWithFetch(cookie *http.Cookie) bool {
+	return cookie.SameSite == http.SameSiteNoneMode && cookie.Secure
+}
+
+// allowOrigin lets the scripts of one other origin use the session. They have
+// to ask for it: fetch(url, {credentials: "include"}).
+func allowOrigin(origin string) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		c.Header("Vary", "Origin")
+		if c.GetHeader("Origin") != origin {
+			return
+		}
+		c.Header("Access-Control-Allow-Origin", origin)
+		c.Header("Access-Control-Allow-Credentials", "true")
+		if c.Request.Method == http.MethodOptions {
+			c.Header("Access-Control-Allow-Methods", "GET, POST, DELETE")
+			c.Header("Access-Control-Allow-Headers", "Content-Type")
+			c.AbortWithStatus(http.StatusNoContent)
+		}
+	}
+}
+
+// Question 8: "the app panics on an old or broken cookie" (sessions#287)
+func TestAnOldCookieGivesNilSoCheckTheType(t *testing.T) {
+	t.Parallel()
+	app := serveApp(t, storeWith(cookieOptions()), func(r *gin.Engine) {
+		r.GET("/careless", func(c *gin.Context) {
+			c.String(http.StatusOK, "hello "+sessions.Default(c).Get("name").(string))
+		})
+		r.GET("/careful", func(c *gin.Context) {
+			name, ok := sessions.Default(c).Get("name").(string)
+			if !ok {
+				name = "stranger"
+			}
+			c.String(http.StatusOK, "hello "+name)
+		})
+	})
+	for name, broken := range brokenCookies(t) {
+		t.Run(name, func(t *testing.T) {
+			visitor := newBrowser(t)
+			visitor.setCookie(app, broken)
+
+			assert.Equal(t, "hello stranger", visitor.get(app+"/careful"), "a cookie that cannot be read is a new session")
+			assert.Equal(t, http.StatusInternalServerError, visitor.send(http.MethodGet, app+"/careless").status,
+				"nil.(string) panics: in your handler, not in the library")
+		})
+	}
+}
+
+// Question 9: "securecookie: the value is not valid, since I changed the secret"
+// (gorilla#16, gorilla#249; the log line: sessions#298)
+func TestANewSecretKeepsTheOldOneAsASecondPair(t *testing.T) {
+	t.Parallel()
+	oldSecret, newSecret := testSecret, []byte("the new secret, 32 bytes or more")
+	visitor := newBrowser(t)
+	visitor.get(serve(t, cookie.NewStore(oldSecret)) + "/hello")
+
+	rotated := serve(t, cookie.NewStore(newSecret, nil, oldSecret, nil))
+	assert.JSONEq(t, returningVisitor, visitor.get(rotated+"/hello"), "the old sessions are lost: is the old secret the third argument?")
+
+	newOnly := serve(t, cookie.NewStore(newSecret))
+	old := visitor.cookie(newOnly).Value
+	assert.JSONEq(t, newVisitor, visitor.get(newOnly+"/hello"), "a new session, status 200; the error is in the log only")
+
+	visitor.setCookie(rotated, old)
+	visitor.send(http.MethodDelete, rotated+"/hello") // saves: signs with the new secret
+	visitor.get(rotated + "/hello")
+	assert.JSONEq(t, returningVisitor, visitor.get(newOnly+"/hello"), "each Save signs with the first secret")
+
+	// Without the nil the old secret is no second signing key, but the key that
+	// encrypts.
+	visitor.setCookie(rotated, old)
+	got := visitor.send(http.MethodGet, serve(t, cookie.NewStore(newSecret, oldSecret))+"/hello")
+	assert.Equal(t, http.StatusInternalServerError, got.status, "AES knows keys of 16, 24 and 32 bytes only: every Save fails")
+	assert.Empty(t, got.cookies)
+
+	oldSecret = oldSecret[:32]
+	visitor = newBrowser(t)
+	visitor.get(serve(t, cookie.NewStore(oldSecret)) + "/hello")
+	got = visitor.send(http.MethodGet, serve(t, cookie.NewStore(newSecret, oldSecret))+"/hello")
+	assert.JSONEq(t, newVisitor, got.body, "32 bytes are worse: no error, and the old sessions are lost")
+}
+
+// Question 15: "securecookie: the value is too long", or "after some time new
+// items in the cart vanish" (sessions#119, sessions#90, gorilla#109, gorilla#186)
+func TestAFullCookieSavesNothingAndSaveSaysSo(t *testing.T) {
+	t.Parallel()
+	item := strings.Repeat("x", 100)
+	addItem := func(session sessions.Session) error {
+		cart, _ := session.Get("cart").([]string)
+		session.Set("cart", append(cart, item))
+		return session.Save()
+	}
+	app := serveApp(t, storeWith(cookieOptions()), func(r *gin.Engine) {
+		r.POST("/careless", func(c *gin.Context) {
+			addItem(sessions.Default(c))
+			c.Status(http.StatusCreated)
+		})
+		r.POST("/cart", func(c *gin.Context) {
+			if err := addItem(sessions.Default(c)); err != nil {
+				c.String(http.StatusInsufficientStorage, err.Error())
+				return
+			}
+			c.Status(http.StatusCreated)
+		})
+		r.GET("/cart", func(c *gin.Context) {
+			cart, _ := sessions.Default(c).Get("cart").([]string)
+			c.JSON(http.StatusOK, len(cart))
+		})
+		r.GET("/bytes", func(c *gin.Context) {
+			session := sessions.Default(c)
+			session.Set("hello", c.Query("value"))
+			if err := session.Save(); err != nil {
+				c.Status(http.StatusInsufficientStorage)
+			}
+		})
+	})
+
+	visitor := newBrowser(t)
+	for range 30 {
+		assert.Equal(t, http.StatusCreated, visitor.send(http.MethodPost, app+"/careless").status)
+	}
+	assert.Equal(t, "21", visitor.get(app+"/cart"), "30 were added, and each was answered with 201")
+
+	full := visitor.send(http.MethodPost, app+"/cart")
+	assert.Equal(t, http.StatusInsufficientStorage, full.status, "was the error of Save looked at?")
+	assert.Contains(t, full.body, "securecookie: the value is too long")
+	assert.Empty(t, full.cookies, "the old cookie stays")
+
+	// base64 twice: 4,096 bytes of cookie hold little more than half of that.
+	fits := func(bytes int) bool {
+		return newBrowser(t).send(http.MethodGet, app+"/bytes?value="+strings.Repeat("x", bytes)).status == http.StatusOK
+	}
+	assert.True(t, fits(2200))
+	assert.False(t, fits(2300), "more fits now: correct the README")
+}
+
+// Question 18: "more than 30 days is ignored", or "an hour is over, and the old
+// cookie still works" (sessions PR 130, gorilla#48)
+func TestTheStoresMaxAgeIsTheLifetimeOnTheServer(t *testing.T) {
+	t.Parallel()
+	const hour, day = 60 * 60, 24 * 60 * 60
+	// worksAt says whether the session still works after so many seconds.
+	worksAt := func(store sessions.Store, seconds int) bool {
+		app := serveApp(t, store, func(r *gin.Engine) { r.GET("/hello", hello) })
+		visitor := newBrowser(t)
+		visitor.get(app + "/hello")
+		visitor.setCookie(app, aged(t, visitor.cookie(app).Value, time.Duration(seconds)*time.Second))
+		return visitor.get(app+"/hello") == returningVisitor
+	}
+	onlyOptions := func(seconds int) sessions.Store {
+		store := cookie.NewStore(testSecret)
+		store.Options(sessions.Options{Path: "/", MaxAge: seconds}) // for the browser
+		return store
+	}
+	both := func(seconds int) sessions.Store {
+		store := onlyOptions(seconds)
+		store.(interface{ MaxAge(seconds int) }).MaxAge(seconds) // for the server
+		return store
+	}
+
+	assert.True(t, worksAt(onlyOptions(hour), 29*day), "Options end nothing on the server: it is 30 days")
+	assert.False(t, worksAt(onlyOptions(90*day), 31*day), "and they cannot make it more")
+
+	assert.True(t, worksAt(both(hour), hour/2))
+	assert.False(t, worksAt(both(hour), 2*hour), "the signature lives on: was the store's MaxAge set?")
+	assert.True(t, worksAt(both(90*day), 89*day), "was the store's MaxAge set?")
+	assert.False(t, worksAt(both(90*day), 91*day))
+}
+
+// Question 19: "how do I unit-test a handler that uses a session?"
+// (sessions#261, sessions#77, gorilla#79)
+func TestAHandlerIsTestedBehindTheMiddleware(t *testing.T) {
+	t.Parallel()
+	profile := func(c *gin.Context) { // the handler to test
+		name, ok := sessions.Default(c).Get("name").(string)
+		if !ok {
+			c.Status(http.StatusUnauthorized)
+			return
+		}
+		c.String(http.StatusOK, name)
+	}
+
+	// A context without an engine has no middleware, and so no session.
+	bare, _ := gin.CreateTestContext(httptest.NewRecorder())
+	assert.Panics(t, func() { profile(bare) })
+
+	// The engine is as in the app, but for a route that prepares the session.
+	engine := gin.New()
+	engine.Use(sessions.Sessions("mysession", cookie.NewStore([]byte("a secret for this test only, 32+"))))
+	engine.GET("/profile", profile)
+	engine.POST("/prepare", func(c *gin.Context) {
+		session := sessions.Default(c)
+		session.Set("name", "Ann")
+		assert.NoError(t, session.Save())
+	})
+
+	prepared := httptest.NewRecorder()
+	engine.ServeHTTP(prepared, httptest.NewRequest(http.MethodPost, "/prepare", nil))
+
+	request := httptest.NewRequest(http.MethodGet, "/profile", nil)
+	for _, cookie := range prepared.Result().Cookies() { // Result is what was sent
+		request.AddCookie(cookie)
+	}
+	answered := httptest.NewRecorder()
+	engine.ServeHTTP(answered, request)
+	assert.Equal(t, http.StatusOK, answered.Code, "no session arrived: were the cookies of the first answer sent?")
+	assert.Equal(t, "Ann", answered.Body.String())
+
+	stranger := httptest.NewRecorder()
+	engine.ServeHTTP(stranger, httptest.NewRequest(http.MethodGet, "/profile", nil))
+	assert.Equal(t, http.StatusUnauthorized, stranger.Code)
+}
+
+// Question 20: "I call Save in a middleware, or after c.JSON, and no cookie is
+// set" (sessions#6, gorilla#39)
+func TestSaveAfterTheBodySendsNoCookie(t *testing.T) {
+	t.Parallel()
+	remember := func(c *gin.Context) {
+		session := sessions.Default(c)
+		session.Set("hello", "world")
+		assert.NoError(t, session.Save(), "Save does not notice that it is too late")
+	}
+	app := serveApp(t, storeWith(cookieOptions()), func(r *gin.Engine) {
+		r.GET("/after-json", func(c *gin.Context) {
+			c.JSON(http.StatusOK, "hello")
+			remember(c)
+		})
+		r.GET("/after-redirect", func(c *gin.Context) {
+			c.Redirect(http.StatusSeeOther, "/") // to a GET it writes a body, too
+			remember(c)
+		})
+		afterNext := func(c *gin.Context) {
+			c.Next() // the handler answers
+			remember(c)
+		}
+		r.GET("/after-next", afterNext, func(c *gin.Context) { c.JSON(http.StatusOK, "hello") })
+
+		r.GET("/before", func(c *gin.Context) {
+			remember(c)
+			c.JSON(http.StatusOK, "hello")
+		})
+		beforeNext := func(c *gin.Context) {
+			remember(c)
+			c.Next()
+		}
+		r.GET("/before-next", beforeNext, func(c *gin.Context) { c.JSON(http.StatusOK, "hello") })
+	})
+	visitor := newBrowser(t)
+	visitor.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+	for _, path := range []string{"/after-json", "/after-redirect", "/after-next"} {
+		assert.Empty(t, visitor.send(http.MethodGet, app+path).cookies, "%s: the headers are gone already", path)
+	}
+	for _, path := range []string{"/before", "/before-next"} {
+		assert.Len(t, visitor.send(http.MethodGet, app+path).cookies, 1, "%s: is Save called before the body?", path)
+	}
+}
+
+// Question 24: "my flash messages never clear" (contrib#54, gorilla#163; a cookie
+// on every page: sessions#276)
+func TestReadingFlashesIsAChangeToSave(t *testing.T) {
+	t.Parallel()
+	app := serveApp(t, storeWith(cookieOptions()), func(r *gin.Engine) {
+		r.POST("/note", func(c *gin.Context) {
+			session := sessions.Default(c)
+			session.AddFlash("Saved!")
+			assert.NoError(t, session.Save())
+		})
+		r.GET("/forgetful", func(c *gin.Context) {
+			c.JSON(http.StatusOK, sessions.Default(c).Flashes())
+		})
+		r.GET("/page", func(c *gin.Context) {
+			session := sessions.Default(c)
+			flashes := session.Flashes() // takes them out of the session
+			if len(flashes) > 0 {
+				if err := session.Save(); err != nil {
+					saveFailed(c, err)
+					return
+				}
+			}
+			c.JSON(http.StatusOK, flashes)
+		})
+		r.GET("/eager", func(c *gin.Context) {
+			session := sessions.Default(c)
+			flashes := session.Flashes()
+			assert.NoError(t, session.Save())
+			c.JSON(http.StatusOK, flashes)
+		})
+	})
+	visitor := newBrowser(t)
+	visitor.send(http.MethodPost, app+"/note")
+
+	assert.Equal(t, `["Saved!"]`, visitor.get(app+"/forgetful"))
+	assert.Equal(t, `["Saved!"]`, visitor.get(app+"/forgetful"), "without Save it is shown for ever")
+
+	assert.Equal(t, `["Saved!"]`, visitor.get(app+"/page"))
+	assert.Equal(t, `null`, visitor.get(app+"/page"), "shown once more: was the session saved, before the body?")
+
+	assert.Len(t, visitor.send(http.MethodGet, app+"/eager").cookies, 1, "Flashes counts as a change even when there are none")
+	assert.Empty(t, visitor.send(http.MethodGet, app+"/page").cookies, "no flashes, so nothing to save")
+}
+
+// Question 28: "how do I share a session across subdomains?" (sessions#44)
+func TestADomainSharesTheSessionWithSubdomains(t *testing.T) {
+	t.Parallel()
+	// visit logs in at www.example.com and visits other hosts.
+	visit := func(t *testing.T, domain string) (visitor *browser, first answer) {
+		options := cookieOptions()
+		options.Domain = domain
+		visitor = newBrowser(t)
+		visitor.visitAnyHostAt(serveApp(t, storeWith(options), func(r *gin.Engine) { r.GET("/hello", hello) }))
+		first = visitor.send(http.MethodGet, "http://www.example.com/hello")
+		require.Len(t, first.cookies, 1)
+		return visitor, first
+	}
+
+	t.Run("without a Domain", func(t *testing.T) {
+		visitor, _ := visit(t, "")
+		assert.JSONEq(t, returningVisitor, visitor.get("http://www.example.com/hello"))
+		assert.JSONEq(t, newVisitor, visitor.get("http://shop.example.com/hello"), "the cookie belongs to www.example.com alone")
+	})
+	for _, domain := range []string{"example.com", ".example.com"} {
+		t.Run(domain, func(t *testing.T) {
+			visitor, first := visit(t, domain)
+			assert.Equal(t, "example.com", first.cookies[0].Domain, "the dot means nothing any more, and is not sent")
+			assert.JSONEq(t, returningVisitor, visitor.get("http://example.com/hello"))
+			assert.JSONEq(t, returningVisitor, visitor.get("http://shop.example.com/hello"), "is the Domain the name that both hosts end with?")
+		})
+	}
+	t.Run("the Domain of another host", func(t *testing.T) {
+		visitor, _ := visit(t, "shop.example.com")
+		assert.JSONEq(t, newVisitor, visitor.get("http://www.example.com/hello"), "the browser refuses a cookie for somebody else")
+	})
+}
+
+// Question 29: "what is in the cookie? It looks secret" (gorilla#227; why it
+// survives a restart: sessions#147)
+func TestOneKeySignsAndASecondOneEncrypts(t *testing.T) {
+	t.Parallel()
+	encryptionKey := []byte("another key: 16, 24 or 32 bytes!")
+	visit := func(store sessions.Store) (cookie string, second answer) {
+		app := serve(t, store)
+		visitor := newBrowser(t)
+		visitor.get(app + "/hello")
+		return visitor.cookie(app).Value, visitor.send(http.MethodGet, app+"/hello")
+	}
+
+	signed, _ := visit(cookie.NewStore(testSecret))
+	values := map[any]any{}
+	require.NoError(t, gob.NewDecoder(strings.NewReader(plainText(t, signed))).Decode(&values))
+	assert.Equal(t, map[any]any{"hello": "world"}, values, "anybody can decode it, without the secret")
+
+	encrypted, second := visit(cookie.NewStore(testSecret, encryptionKey))
+	assert.NotContains(t, plainText(t, encrypted), "world", "the value can be read: was there a second key?")
+	assert.JSONEq(t, returningVisitor, second.body, "the app can still read it")
+
+	got := newBrowser(t).send(http.MethodGet, serve(t, cookie.NewStore(testSecret, encryptionKey[:31]))+"/hello")
+	assert.Equal(t, http.StatusInternalServerError, got.status, "NewStore takes a key of any length: it is Save that fails")
+}
