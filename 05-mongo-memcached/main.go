@@ -104,7 +104,7 @@ func newMongoStore(uri, database string, timeout time.Duration, secret []byte) (
 func ensureTTL(coll *mongo.Collection) error {
 	_, err := coll.Indexes().CreateOne(context.Background(), mongo.IndexModel{
 		Keys:    bson.D{{Key: "modified", Value: 1}},
-		Options: options.Index().SetExpireAfterSeconds(maxAge),
+		Options: options.Index().SetExpireAfterSeconds(maxAge).SetSparse(true), // like the store's own
 	})
 	var refused mongo.CommandError
 	switch {
