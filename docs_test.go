@@ -1056,19 +1056,26 @@ type copied struct {
 	folders  []string
 }
 
-// copies are what chapters have in common: each stands alone, and imports none.
-var copies = []copied{
-	{"main.go", "sessionSecret", chapters[1:]},
-	{"main.go", "cookieOptions", chapters[1:]},
-	{"main.go", "incr", chapters[2:]},
-	{"main.go", "logout", chapters[2:]},
-	{"main.go", "storeUnavailable", chapters[2:]},
-	{"main.go", "requireStore", []string{"03-redis-store", "05-mongo-memcached"}},
-	{"browser_test.go", "", chapters[1:]},
-	{"program_test.go", "", chapters[1:]},
-	{"incr_test.go", "", chapters[2:]},
-	{"lost_test.go", "", []string{"03-redis-store", "05-mongo-memcached"}},
-}
+// What the programs have in common: each stands alone, and imports no other.
+var (
+	sessionPrograms = append([]string{"03-redis-store/pool"}, chapters[1:]...)
+	incrPrograms    = append([]string{"03-redis-store/pool"}, chapters[2:]...)
+	serverPrograms  = []string{"03-redis-store", "03-redis-store/pool", "05-mongo-memcached"}
+
+	copies = []copied{
+		{"main.go", "sessionSecret", sessionPrograms},
+		{"main.go", "cookieOptions", sessionPrograms},
+		{"main.go", "incr", incrPrograms},
+		{"main.go", "logout", incrPrograms},
+		{"main.go", "storeUnavailable", incrPrograms},
+		{"main.go", "requireStore", serverPrograms},
+		{"main.go", "newRouter", serverPrograms},
+		{"browser_test.go", "", sessionPrograms},
+		{"program_test.go", "", sessionPrograms},
+		{"incr_test.go", "", incrPrograms},
+		{"lost_test.go", "", serverPrograms},
+	}
+)
 
 // checkCopies compares each copy with the one in the first folder.
 func checkCopies(root string, copies []copied) (problems []string) {

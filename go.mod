@@ -13,6 +13,7 @@ require (
 require (
 	github.com/bradfitz/gomemcache v0.0.0-20260422231931-4d751bb6e37c
 	github.com/gomodule/redigo v1.9.2
+	github.com/mna/redisc v1.4.0 // redigo for a Redis Cluster
 	go.mongodb.org/mongo-driver v1.17.10 // v1: the store does not know v2
 )
 
