@@ -43,28 +43,28 @@ func checkUp(store sessions.Store) bool {
 	report("Go", "ok", runtime.Version())
 	report("gin", "ok", version("github.com/gin-gonic/gin"))
 	report("sessions", "ok", version("github.com/gin-contrib/sessions"))
-	broken := roundTrip(newRouter(store))
-	if broken == nil {
+	sessionErr := roundTrip(newRouter(store))
+	if sessionErr == nil {
 		report("session", "ok", "two visits with one cookie: 1, 2")
 	} else {
-		report("session", "broken", broken.Error())
+		report("session", "broken", sessionErr.Error())
 	}
 
 	redisAddr := cmp.Or(os.Getenv("REDIS_ADDR"), "localhost:6379")
-	noRedis := pingRedis(redisAddr)
-	reportServer("redis", redisAddr, "03", noRedis)
+	redisErr := pingRedis(redisAddr)
+	reportServer("redis", redisAddr, "03", redisErr)
 
 	memcachedAddr := cmp.Or(os.Getenv("MEMCACHED_ADDR"), "localhost:11211")
-	noMemcached := pingMemcached(memcachedAddr)
-	reportServer("memcached", memcachedAddr, "05", noMemcached)
+	memcachedErr := pingMemcached(memcachedAddr)
+	reportServer("memcached", memcachedAddr, "05", memcachedErr)
 
-	mongoAddr, noMongo := pingMongo(cmp.Or(os.Getenv("MONGO_URI"), "mongodb://localhost:27017"))
-	reportServer("mongo", mongoAddr, "05", noMongo)
+	mongoAddr, mongoErr := pingMongo(cmp.Or(os.Getenv("MONGO_URI"), "mongodb://localhost:27017"))
+	reportServer("mongo", mongoAddr, "05", mongoErr)
 
-	if errors.Join(noRedis, noMemcached, noMongo) != nil {
+	if errors.Join(redisErr, memcachedErr, mongoErr) != nil {
 		fmt.Println("\nWithout Docker, this starts all three: go run ./01-install/servers")
 	}
-	return broken == nil
+	return sessionErr == nil
 }
 
 func report(item, status, detail string) {

@@ -99,7 +99,8 @@ func logout(c *gin.Context) {
 	c.Status(http.StatusNoContent)
 }
 
-// cookieOptions sets every option, because what is left out is not a safe default.
+// cookieOptions sets every option but Domain: what is left out is not safe, but
+// without Domain the cookie is for this host only.
 func cookieOptions() sessions.Options {
 	return sessions.Options{
 		Path:     "/",

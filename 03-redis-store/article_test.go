@@ -64,8 +64,10 @@ func TestTheArticlesCallDoesNotCompile(t *testing.T) {
 
 func TestRedisHasNoUDP(t *testing.T) {
 	t.Parallel()
-	_, err := redis.NewStore(10, "udp", miniredis.RunT(t).Addr(), "", "", testSecret)
-	assert.Error(t, err)
+	onEachServer(t, func(t *testing.T, s server) {
+		_, err := redis.NewStore(10, "udp", s.addr, "", "", testSecret)
+		assert.Error(t, err)
+	})
 }
 
 func TestTheArticlesDroppedNewStoreErrorPanics(t *testing.T) {

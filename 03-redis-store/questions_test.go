@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -804,5 +805,36 @@ func TestALoginNeedsANewSessionID(t *testing.T) {
 		victim.setCookie(app, copied.Value)
 		victim.get(app + "/incr")
 		assert.Equal(t, keyOf(t, store, copied), keyOf(t, store, victim.cookie(app)), "an old cookie gets its old ID again")
+	})
+}
+
+// Question 15: "the value is too long", the Redis side (redistore#4)
+func TestASessionInRedisHasALimitThatYouCanRaise(t *testing.T) {
+	t.Parallel()
+	onEachServer(t, func(t *testing.T, s server) {
+		store := s.store(t, testSecret)
+		r := gin.New()
+		r.Use(sessions.Sessions(sessionName, store))
+		r.GET("/fill", func(c *gin.Context) {
+			session := sessions.Default(c)
+			session.Set("cart", strings.Repeat("x", 5000))
+			if err := session.Save(); err != nil {
+				storeUnavailable(c, err)
+				return
+			}
+			c.Status(http.StatusNoContent)
+		})
+		app := httptest.NewServer(r)
+		t.Cleanup(app.Close)
+
+		full := newBrowser(t).send(http.MethodGet, app.URL+"/fill")
+		assert.Equal(t, http.StatusServiceUnavailable, full.status, "more than 4096 bytes were saved")
+
+		rediStore, err := redis.GetRedisStore(store)
+		require.NoError(t, err)
+		rediStore.SetMaxLength(64 * 1024) // bytes
+
+		raised := newBrowser(t).send(http.MethodGet, app.URL+"/fill")
+		assert.Equal(t, http.StatusNoContent, raised.status, "was the limit raised?")
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -22,6 +23,8 @@ import (
 	"github.com/bradfitz/gomemcache/memcache"
 	"github.com/daangn/minimemcached"
 	"github.com/gin-contrib/sessions"
+	"github.com/gin-contrib/sessions/memcached"
+	"github.com/gin-contrib/sessions/mongo/mongodriver"
 	"github.com/gin-gonic/gin"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -430,4 +433,48 @@ func TestAPasswordIsNotPrinted(t *testing.T) {
 	_, output := runProgram(t, []string{"SESSION_SECRET=", "GIN_MODE=debug", "MONGO_URI=mongodb://gopher:burrow@127.0.0.1:1"})
 	assert.Contains(t, output, "no MongoDB at 127.0.0.1:1")
 	assert.NotContains(t, output, "burrow")
+}
+
+// serveBare runs the chapter's handlers on a store as the library makes it.
+func serveBare(t *testing.T, store sessions.Store) (url string) {
+	t.Helper()
+	r := gin.New()
+	r.Use(sessions.Sessions(sessionName, store))
+	r.GET("/incr", incr)
+	app := httptest.NewServer(r)
+	t.Cleanup(app.Close)
+	return app.URL
+}
+
+func TestTheMongoStoreAloneLosesTheSessionInABlip(t *testing.T) {
+	t.Parallel()
+	s := mongoServer(t, ferretURI)
+	network := newProxy(t, s.addr)
+	collection := s.through(network).sessions(t) // its driver retries a failed read once
+	app := serveBare(t, mongodriver.NewStore(collection, maxAge, false, testSecret))
+	visitor := newBrowser(t)
+	for visit := range 5 {
+		require.JSONEq(t, count(visit), visitor.get(app+"/incr"))
+	}
+
+	network.cutOn(s.read, 2)
+
+	assert.JSONEq(t, count(0), visitor.get(app+"/incr"), "mongostore has learned to return its errors: tell the README")
+}
+
+func TestTheMemcachedStoreAloneCallsANewVisitorAnError(t *testing.T) {
+	t.Parallel()
+	client := memcache.New(miniMemcached(t))
+	store := memcached.NewStore(client, "session_", testSecret)
+	app := serveBare(t, store)
+	visitor := newBrowser(t)
+	visitor.get(app + "/incr")
+	id := sessionID(t, store, visitor.cookie(app))
+	require.NoError(t, client.Delete("session_"+id)) // expired, say
+
+	request := httptest.NewRequest(http.MethodGet, "/", nil)
+	request.AddCookie(visitor.cookie(app))
+	_, err := store.Get(request, sessionName)
+
+	assert.ErrorIs(t, err, memcache.ErrCacheMiss, "a session that is gone looks like a server that is gone")
 }
