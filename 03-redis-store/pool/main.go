@@ -124,7 +124,7 @@ func requireStore(store sessions.Store) gin.HandlerFunc {
 		session, err := store.Get(c.Request, sessionName)
 		// Without an ID there was no cookie, or none that we signed: a new visitor.
 		if err != nil && session.ID != "" {
-			storeUnavailable(c, err)
+			storeUnavailable(c, err) // and no handler runs
 		}
 	}
 }
