@@ -2,7 +2,6 @@ package main
 
 import (
 	"net/http"
-	"net/http/httptest"
 	"testing"
 
 	"github.com/gin-contrib/sessions"
@@ -21,9 +20,7 @@ func serveArticle(t *testing.T, handler gin.HandlerFunc) (url string) {
 	r := gin.New()
 	r.Use(sessions.Sessions("mysession", cookie.NewStore([]byte("secret11111"))))
 	r.GET("/hello", handler)
-	app := httptest.NewServer(r)
-	t.Cleanup(app.Close)
-	return app.URL + "/hello"
+	return listen(t, r) + "/hello"
 }
 
 // articleHello is the article's handler without its comments.

@@ -29,9 +29,7 @@ func serveApp(t *testing.T, store sessions.Store, routes func(r *gin.Engine)) st
 	r := gin.New()
 	r.Use(gin.RecoveryWithWriter(io.Discard), sessions.Sessions(sessionName, store))
 	routes(r)
-	app := httptest.NewServer(r)
-	t.Cleanup(app.Close)
-	return app.URL
+	return listen(t, r)
 }
 
 // storeWith returns the chapter's store with these options.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"net/http"
-	"net/http/httptest"
 	"reflect"
 	"testing"
 
@@ -47,9 +46,7 @@ func serveArticle(t *testing.T, store sessions.Store) (url string) {
 		session.Set("count", "three")
 		session.Save()
 	})
-	app := httptest.NewServer(r)
-	t.Cleanup(app.Close)
-	return app.URL
+	return listen(t, r)
 }
 
 func TestTheArticlesCallDoesNotCompile(t *testing.T) {

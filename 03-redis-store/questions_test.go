@@ -36,9 +36,7 @@ func appOn(t *testing.T, store sessions.Store, routes func(r *gin.Engine)) strin
 	r.POST("/login/:user", login)
 	r.GET("/me", me)
 	routes(r)
-	app := httptest.NewServer(r)
-	t.Cleanup(app.Close)
-	return app.URL
+	return listen(t, r)
 }
 
 // login believes everybody. Yours asks for a password first.
@@ -813,28 +811,26 @@ func TestASessionInRedisHasALimitThatYouCanRaise(t *testing.T) {
 	t.Parallel()
 	onEachServer(t, func(t *testing.T, s server) {
 		store := s.store(t, testSecret)
-		r := gin.New()
-		r.Use(sessions.Sessions(sessionName, store))
-		r.GET("/fill", func(c *gin.Context) {
-			session := sessions.Default(c)
-			session.Set("cart", strings.Repeat("x", 5000))
-			if err := session.Save(); err != nil {
-				storeUnavailable(c, err)
-				return
-			}
-			c.Status(http.StatusNoContent)
+		app := appOn(t, store, func(r *gin.Engine) {
+			r.GET("/fill", func(c *gin.Context) {
+				session := sessions.Default(c)
+				session.Set("cart", strings.Repeat("x", 5000))
+				if err := session.Save(); err != nil {
+					storeUnavailable(c, err)
+					return
+				}
+				c.Status(http.StatusNoContent)
+			})
 		})
-		app := httptest.NewServer(r)
-		t.Cleanup(app.Close)
 
-		full := newBrowser(t).send(http.MethodGet, app.URL+"/fill")
+		full := newBrowser(t).send(http.MethodGet, app+"/fill")
 		assert.Equal(t, http.StatusServiceUnavailable, full.status, "more than 4096 bytes were saved")
 
 		rediStore, err := redis.GetRedisStore(store)
 		require.NoError(t, err)
 		rediStore.SetMaxLength(64 * 1024) // bytes
 
-		raised := newBrowser(t).send(http.MethodGet, app.URL+"/fill")
+		raised := newBrowser(t).send(http.MethodGet, app+"/fill")
 		assert.Equal(t, http.StatusNoContent, raised.status, "was the limit raised?")
 	})
 }

@@ -21,14 +21,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// listen runs an app on a port of its own until the test ends, and returns its URL.
-func listen(t *testing.T, app http.Handler) string {
-	t.Helper()
-	server := httptest.NewServer(app)
-	t.Cleanup(server.Close)
-	return server.URL
-}
-
 // Two types that a shop could keep in a session. gob knows neither of them, and
 // the test below introduces the second.
 type (

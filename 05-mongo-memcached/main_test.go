@@ -441,9 +441,7 @@ func serveBare(t *testing.T, store sessions.Store) (url string) {
 	r := gin.New()
 	r.Use(sessions.Sessions(sessionName, store))
 	r.GET("/incr", incr)
-	app := httptest.NewServer(r)
-	t.Cleanup(app.Close)
-	return app.URL
+	return listen(t, r)
 }
 
 func TestTheMongoStoreAloneLosesTheSessionInABlip(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"reflect"
 	"sort"
 	"strconv"
@@ -25,14 +24,6 @@ import (
 	"go.mongodb.org/mongo-driver/mongo/integration/mtest"
 	"go.mongodb.org/mongo-driver/mongo/options"
 )
-
-// listen runs an app on a port of its own until the test ends, and returns its URL.
-func listen(t *testing.T, app http.Handler) string {
-	t.Helper()
-	server := httptest.NewServer(app)
-	t.Cleanup(server.Close)
-	return server.URL
-}
 
 // Question 15: "securecookie: the value is too long", or: "new items vanish from the
 // cart" (gin-contrib/sessions#119, gorilla/sessions#109, #186, boj/redistore#4,

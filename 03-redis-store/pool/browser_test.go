@@ -19,9 +19,15 @@ import (
 // returns its URL.
 func serve(t *testing.T, store sessions.Store) string {
 	t.Helper()
-	app := httptest.NewServer(newRouter(store))
-	t.Cleanup(app.Close)
-	return app.URL
+	return listen(t, newRouter(store))
+}
+
+// listen does the same for any app.
+func listen(t *testing.T, app http.Handler) string {
+	t.Helper()
+	server := httptest.NewServer(app)
+	t.Cleanup(server.Close)
+	return server.URL
 }
 
 // browser is one visitor: an HTTP client with a cookie jar of its own.
