@@ -52,14 +52,14 @@ func TestExercise2_1(t *testing.T) {
 		require.Equal(t, http.StatusOK, introduced.status)
 		require.Equal(t, "Hello, alice!", introduced.body)
 		require.NotEmpty(t, introduced.cookies,
-			"likely cause: a cookie is a header, and headers are sent before the body; when Save ran, the body was on its way")
+			"wanted: a cookie with the session\nlikely cause: a cookie is a header, and headers are sent before the body; when Save ran, the body was on its way")
 		require.Equal(t, "Hello, alice!", alice.send(http.MethodGet, url+"/name").body,
-			"likely cause: the session was saved before the name was set")
+			"wanted: the name of the request before\nlikely cause: the session was saved before the name was set")
 
 		long := alice.send(http.MethodPost, url+"/name/"+strings.Repeat("a", 5000))
 		require.Equal(t, http.StatusInternalServerError, long.status,
-			"likely cause: this name is too long for a cookie; Save returned an error, and nobody looked at it")
-		require.Empty(t, long.body, "likely cause: Save failed, and the handler went on")
+			"wanted: an error, because this name is too long for a cookie\nlikely cause: Save returned an error, and nobody looked at it")
+		require.Empty(t, long.body, "wanted: no greeting, because Save failed\nlikely cause: the handler goes on after the error")
 	})
 }
 
@@ -72,9 +72,12 @@ func TestExercise2_2(t *testing.T) {
 
 		left := alice.send(http.MethodPost, url+"/logout")
 		require.Equal(t, http.StatusNoContent, left.status)
-		require.NotEmpty(t, left.cookies, "likely cause: Clear has emptied the session of this request, and nothing was saved")
-		require.Equal(t, http.StatusUnauthorized, alice.send(http.MethodGet, url+"/me").status)
-		require.Empty(t, alice.cookies(url), "likely cause: an empty session is still a session; which MaxAge makes a browser drop its cookie?")
+		require.NotEmpty(t, left.cookies,
+			"wanted: a Set-Cookie line that ends the session\nlikely cause: Clear has emptied the session in this request only; nothing was saved")
+		require.Equal(t, http.StatusUnauthorized, alice.send(http.MethodGet, url+"/me").status,
+			"wanted: nobody is logged in\nlikely cause: the values are still in the session that was saved")
+		require.Empty(t, alice.cookies(url),
+			"wanted: no cookie left in the browser\nlikely cause: an empty session is a cookie still; which MaxAge makes a browser drop it?")
 	})
 }
 
@@ -85,11 +88,11 @@ func TestExercise2_3(t *testing.T) {
 		entered := alice.send(http.MethodPost, url+"/account/login/alice")
 		require.Equal(t, http.StatusNoContent, entered.status)
 		require.Equal(t, "alice", alice.send(http.MethodGet, url+"/me").body,
-			"likely cause: a cookie without a Path belongs to the folder of the route that set it, here /account/login")
+			"wanted: the session on every route\nlikely cause: a cookie without a Path belongs to the folder of the route that set it, here /account/login")
 
 		require.Len(t, entered.cookies, 1)
-		require.Equal(t, week, entered.cookies[0].MaxAge, "likely cause: MaxAge is in seconds, and has to be set before Save")
-		const replaced = "likely cause: Options are not added to the store's, they replace them all"
+		require.Equal(t, week, entered.cookies[0].MaxAge, "wanted: a week, in seconds\nlikely cause: the MaxAge is the store's; a session's own is set with Options, before Save")
+		const replaced = "wanted: HttpOnly and SameSite=Lax, as in the store's options\nlikely cause: these options are not added to the store's, they replace them all"
 		require.True(t, entered.cookies[0].HttpOnly, replaced)
 		require.Equal(t, http.SameSiteLaxMode, entered.cookies[0].SameSite, replaced)
 	})
@@ -103,12 +106,12 @@ func TestExercise2_4(t *testing.T) {
 		})
 		alice := newBrowser(t, "Alice")
 		require.Equal(t, http.StatusNoContent, alice.send(http.MethodPost, url+"/cart/tea").status,
-			"likely cause: gob, which writes the session, has never heard of Cart: gob: type not registered for interface")
+			"wanted: a cart with tea\nlikely cause: gob, which writes the session, was never told of Cart, and Save said so")
 		require.Equal(t, http.StatusNoContent, alice.send(http.MethodPost, url+"/cart/milk").status)
 		require.JSONEq(t, `["tea","milk"]`, alice.send(http.MethodGet, url+"/cart").body,
-			"likely cause: Get returns the type that gob was told of; a *Cart is not a Cart")
+			"wanted: both items\nlikely cause: Get returns the type that gob was told of; a *Cart is not a Cart")
 		require.JSONEq(t, `null`, newBrowser(t, "Bob").send(http.MethodGet, url+"/cart").body,
-			"likely cause: the cart is not in the session, but in a variable that all visitors share")
+			"wanted: a cart for each visitor\nlikely cause: it is not in the session, but in a variable that all visitors share")
 	})
 }
 
@@ -123,13 +126,13 @@ func TestExercise2_5(t *testing.T) {
 		alice.send(http.MethodPost, before+"/login/alice")
 		t.Log("the secret changes: the app restarts with RotatedStore")
 		require.Equal(t, "alice", alice.send(http.MethodGet, now+"/me").body,
-			"likely cause: the store does not verify with the old secret; keys come in pairs, one that signs and one that encrypts, and the second may be nil")
+			"wanted: Alice, who came before the secret changed, is still logged in\nlikely cause: the store does not verify with the old secret; keys come in pairs, one that signs and one that encrypts, and the second may be nil")
 		require.Equal(t, http.StatusOK, bob.send(http.MethodPost, now+"/login/bob").status,
-			"likely cause: Save failed, because the old secret has become a key to encrypt with")
+			"wanted: a new login\nlikely cause: Save failed, because the old secret has become a key to encrypt with")
 
 		t.Log("a month later the old secret is thrown away")
 		require.Equal(t, "bob", bob.send(http.MethodGet, later+"/me").body,
-			"likely cause: Bob's cookie was not signed with the new secret, but the first pair signs")
+			"wanted: Bob, who came after the secret changed, is still logged in\nlikely cause: his cookie was not signed with the new secret; the first pair signs")
 	})
 }
 
@@ -151,7 +154,7 @@ func TestExercise2_6(t *testing.T) {
 		require.NoError(t, err)
 		t.Logf("without any key, Alice's cookie reads %q", values)
 		assert.NotContains(t, string(values), "alice",
-			"likely cause: the first key of a pair only signs; what encrypts is the second")
+			"wanted: nothing that can be read\nlikely cause: the first key of a pair only signs; what encrypts is the second")
 	})
 }
 
@@ -165,9 +168,9 @@ func TestExercise2_7(t *testing.T) {
 		require.Equal(t, http.StatusSeeOther, alice.send(http.MethodPost, url+"/order").status)
 		require.JSONEq(t, `{"messages":["Thank you for your order!"]}`, alice.send(http.MethodGet, url+"/").body)
 		require.JSONEq(t, `{"messages":null}`, alice.send(http.MethodGet, url+"/").body,
-			"likely cause: Flashes takes the messages out of the session, which is a change; was it saved, and before the body?")
+			"wanted: each message once\nlikely cause: Flashes takes the messages out of the session, which is a change; was it saved, and before the body?")
 
 		require.Empty(t, newBrowser(t, "Bob").send(http.MethodGet, url+"/").cookies,
-			"likely cause: the session was saved for a visitor who had no message")
+			"wanted: no cookie for Bob, who has no message\nlikely cause: Flashes counts as a change even when there are none; ask before you save")
 	})
 }

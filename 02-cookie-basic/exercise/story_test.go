@@ -136,15 +136,6 @@ func (b *browser) cookies(address string) []*http.Cookie {
 	return b.client.Jar.Cookies(u)
 }
 
-// copyTo gives another browser the cookies that this one has for an address.
-func (b *browser) copyTo(other *browser, address string) {
-	b.t.Helper()
-	u, err := url.Parse(address)
-	require.NoError(b.t, err)
-	other.client.Jar.SetCookies(u, b.cookies(address))
-	b.t.Logf("%s gets a copy of what %s has: %s", other.name, b.name, list("cookie", b.cookies(address)))
-}
-
 // list writes down cookies in one line, with short values.
 func list(kind string, cookies []*http.Cookie) string {
 	if len(cookies) == 0 {
