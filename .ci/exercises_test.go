@@ -89,6 +89,30 @@ func TestEveryNearMissIsRedAndSaysWhy(t *testing.T) {
 	}
 }
 
+// A chapter's README says of each exercise: the symptom, the file, the command,
+// and two hints.
+func TestTheREADMEsDescribeEveryExercise(t *testing.T) {
+	t.Parallel()
+	for _, e := range exercises(t, "..") {
+		chapter := filepath.Dir(e.folder)
+		code, err := os.ReadFile(filepath.Join(e.folder, e.file))
+		require.NoError(t, err)
+		text, err := os.ReadFile(filepath.Join(chapter, "README.md"))
+		require.NoError(t, err)
+
+		title := "Exercise " + strings.Replace(e.number, "_", ".", 1)
+		symptom := regexp.MustCompile(`(?m)^// ` + regexp.QuoteMeta(title) + `: (".{1,62}")$`).FindSubmatch(code)
+		require.NotNil(t, symptom, "%s has no title, or one that is too long for the board", e.file)
+		_, section, found := strings.Cut(string(text), "\n### "+title+"\n")
+		require.True(t, found, "%s/README.md has no %s", chapter, title)
+		section, _, _ = strings.Cut(section, "\n##")
+		assert.Contains(t, section, "\n> "+string(symptom[1])+"\n", title)
+		assert.Contains(t, section, "`"+e.file+"`", title)
+		assert.Contains(t, section, "\ngo test -v -run 'Exercise"+e.number+"' ./"+filepath.Base(chapter)+"/exercise\n", title)
+		assert.Equal(t, 2, strings.Count(section, "<details>\n"), title)
+	}
+}
+
 // exercise is one file to edit, in a copy of the tree.
 type exercise struct {
 	folder string // of the copy
@@ -197,7 +221,7 @@ func goTest(t *testing.T, tree string) (outputs, states map[string]string) {
 	return outputs, states
 }
 
-var boardLine = regexp.MustCompile(`(?m)^  (\d+)\.(\d+) +(\w+(?: \w+)*)  `)
+var boardLine = regexp.MustCompile(`(?m)^  (\d+)\.(\d+) +(solved|red|not begun|broken) `)
 
 // board returns the states that the board shows.
 func board(t *testing.T, tree string) (states map[string]string) {

@@ -41,7 +41,11 @@ func show(w io.Writer, root string, colour bool) error {
 		return err
 	}
 	table(w, exercises, colour)
-	fmt.Fprint(w, complaints)
+	if complaints != "" {
+		fmt.Fprintf(w, "\nNext: mend what does not compile\n%s", complaints)
+		return nil
+	}
+	fmt.Fprint(w, next(exercises))
 	return nil
 }
 
@@ -50,20 +54,23 @@ type exercise struct {
 	folder string // like 02-cookie-basic/exercise
 	file   string // in that folder, like 2_1_save.go
 	number string // like 2.1
-	title  string // the symptom
+	title  string // the complaint
 	state  string
 }
 
 // The states of an exercise.
 const (
-	solved     = "solved"
-	red        = "red"
-	notBegun   = "not begun"
-	notRunning = "does not run" // its package does not compile
+	solved   = "solved"
+	red      = "red"
+	notBegun = "not begun"
+	broken   = "broken" // its package does not compile
 )
 
-// title is in a comment of each exercise.
-var title = regexp.MustCompile(`(?m)^// Exercise (\d+\.\d+): (.*)$`)
+// An exercise has its number in the name of its file, and its title in a comment.
+var (
+	fileName = regexp.MustCompile(`^(\d+)_(\d+)_\w+\.go$`)
+	title    = regexp.MustCompile(`(?m)^// Exercise \d+\.\d+: (.*)$`)
+)
 
 // find returns the exercises in their order.
 func find(root string) (found []*exercise, err error) {
@@ -72,15 +79,23 @@ func find(root string) (found []*exercise, err error) {
 		return nil, err
 	}
 	for _, name := range names { // sorted
+		file := filepath.Base(name)
+		number := fileName.FindStringSubmatch(file)
+		if number == nil {
+			continue
+		}
 		text, err := os.ReadFile(name)
 		if err != nil {
 			return nil, err
 		}
-		if match := title.FindSubmatch(text); match != nil {
-			folder := filepath.Base(filepath.Dir(filepath.Dir(name))) + "/exercise"
-			found = append(found, &exercise{folder: folder, file: filepath.Base(name),
-				number: string(match[1]), title: string(match[2]), state: notRunning})
+		e := &exercise{
+			folder: filepath.Base(filepath.Dir(filepath.Dir(name))) + "/exercise",
+			file:   file, number: number[1] + "." + number[2], state: broken,
 		}
+		if match := title.FindSubmatch(text); match != nil {
+			e.title = string(match[1])
+		}
+		found = append(found, e)
 	}
 	if len(found) == 0 {
 		return nil, errors.New("no exercises here: run this in the tutorial's root folder")
@@ -123,11 +138,11 @@ func run(root string, exercises []*exercise) (complaints string, err error) {
 	return complaints + stderr.String(), nil
 }
 
-// table writes a line for each exercise, a bar, and what to do next.
+// table writes a line for each exercise, and a bar.
 func table(w io.Writer, exercises []*exercise, colour bool) {
 	paint := func(state string) string {
-		padded := fmt.Sprintf("%-12s", state)
-		colours := map[string]int{solved: 32, red: 31, notRunning: 31, notBegun: 90}
+		padded := fmt.Sprintf("%-9s", state)
+		colours := map[string]int{solved: 32, red: 31, broken: 31, notBegun: 90}
 		if !colour {
 			return padded
 		}
@@ -146,22 +161,18 @@ func table(w io.Writer, exercises []*exercise, colour bool) {
 	const width = 40
 	done := counts[solved] * width / len(exercises)
 	fmt.Fprintf(w, "\n[%s%s] %d of %d solved\n", strings.Repeat("#", done), strings.Repeat(".", width-done), counts[solved], len(exercises))
-
-	if e := next(exercises); e != nil {
-		fmt.Fprintf(w, "\nNext: %s, in %s/%s\n  go test -v -run 'Exercise%s' ./%s\n",
-			e.number, e.folder, e.file, strings.ReplaceAll(e.number, ".", "_"), e.folder)
-	}
 }
 
-// next returns the exercise to go on with: one that was begun, or else the first
-// that was not. It is nil when all are solved.
-func next(exercises []*exercise) *exercise {
-	for _, state := range []string{notRunning, red, notBegun} {
+// next says what to go on with: an exercise that was begun, or else the first
+// that was not.
+func next(exercises []*exercise) string {
+	for _, state := range []string{red, notBegun} {
 		for _, e := range exercises {
 			if e.state == state {
-				return e
+				return fmt.Sprintf("\nNext: %s, in %s/%s\n  go test -v -run 'Exercise%s' ./%s\n",
+					e.number, e.folder, e.file, strings.ReplaceAll(e.number, ".", "_"), e.folder)
 			}
 		}
 	}
-	return nil
+	return "\nAll solved. The programs of the chapters are yours to copy.\n"
 }
