@@ -1,6 +1,7 @@
 package exercise
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -47,12 +49,12 @@ func exercise(t *testing.T, test func(t *testing.T)) {
 
 	files, err := filepath.Glob(number + "_*.go")
 	require.NoError(t, err)
-	require.Len(t, files, 1, "an exercise is one file")
+	require.Len(t, files, 1, "%s holds one file of this exercise: was it renamed, or is there a copy?", folder)
 	text, err := os.ReadFile(files[0])
 	require.NoError(t, err)
 	todo := regexp.MustCompile(`TODO\(` + strings.Replace(number, "_", `\.`, 1) + `\).*`)
 	if goal := todo.Find(text); goal != nil {
-		t.Skipf("not begun. Open %s/%s, take out the line with the TODO, and begin:\n%s\nThen: %s", folder, files[0], goal, again)
+		t.Skipf("not begun. Open %s/%s, delete the line with the TODO, and begin:\n%s\nThen: %s", folder, files[0], goal, again)
 	}
 
 	program, err := os.Executable()
@@ -60,28 +62,30 @@ func exercise(t *testing.T, test func(t *testing.T)) {
 	process := exec.Command(program, "-test.run", "^"+t.Name()+"$", "-test.timeout", "2m")
 	process.Env = append(os.Environ(), "EXERCISE="+t.Name())
 	if output, err := process.CombinedOutput(); err != nil {
-		t.Errorf("not solved yet (%v)\n%s\nAgain: %s", err, output, again)
+		t.Errorf("not solved yet:\n%s\nAgain: %s", testFrame.ReplaceAll(output, nil), again)
 	}
 }
 
-// serve runs an app until the test ends, and returns its URL. What panics in a
-// handler is told, and answered with a 500.
+// testFrame is what go test and testify print around a failure.
+var testFrame = regexp.MustCompile(`(?m)^--- FAIL.*\n|^FAIL\n|^\s+Error Trace:.*\n(\s+\S+:\d+\n)*|^\s+Test: .*\n`)
+
+// serve runs an app as long as this process, and returns its URL. What panics in
+// a handler is told, and answered with a 500.
 func serve(t *testing.T, routes func(r *gin.Engine)) string {
 	t.Helper()
 	r := gin.New()
 	r.Use(gin.CustomRecoveryWithWriter(io.Discard, func(c *gin.Context, reason any) {
-		t.Logf("%s %s panicked: %v", c.Request.Method, c.Request.URL.Path, reason)
+		place := regexp.MustCompile(`\d+_\d+_\w+\.go:\d+`).Find(debug.Stack())
+		t.Logf("%s %s panicked: %v (%s)", c.Request.Method, c.Request.URL.Path, reason, place)
 		c.AbortWithStatus(http.StatusInternalServerError)
 	}))
 	routes(r)
-	server := httptest.NewServer(r)
-	t.Cleanup(server.Close)
-	return server.URL
+	return httptest.NewServer(r).URL // Close would wait for a handler that never ends
 }
 
-// cookieOptions are those of the chapters' programs: safe, for all paths and for
+// storeOptions are those of the chapters' programs: safe, for all paths and for
 // one day.
-func cookieOptions() sessions.Options {
+func storeOptions() sessions.Options {
 	return sessions.Options{Path: "/", MaxAge: 24 * 60 * 60, HttpOnly: true, SameSite: http.SameSiteLaxMode}
 }
 
@@ -119,12 +123,13 @@ func (b *browser) send(method, address string) answer {
 	require.NoError(b.t, err)
 	sent := b.cookies(address)
 	response, err := b.client.Do(request)
-	require.NoError(b.t, err)
+	require.NoError(b.t, err,
+		"wanted: an answer\nlikely cause: the handler never ends: a loop, or a lock that nobody gives back")
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
 	require.NoError(b.t, err)
 	b.t.Logf("%s sends %s %s with %s,\n  gets %d %s and %s", b.name, method, short(request.URL.Path), list("cookie", sent),
-		response.StatusCode, short(strings.TrimSpace(string(body))), list("Set-Cookie", response.Cookies()))
+		response.StatusCode, cmp.Or(short(strings.TrimSpace(string(body))), "without a body"), list("Set-Cookie", response.Cookies()))
 	return answer{response.StatusCode, string(body), response.Cookies()}
 }
 
@@ -136,7 +141,8 @@ func (b *browser) cookies(address string) []*http.Cookie {
 	return b.client.Jar.Cookies(u)
 }
 
-// list writes down cookies in one line, with short values.
+// list writes down cookies in one line, with the ends of their values: what was
+// signed in the same second begins alike.
 func list(kind string, cookies []*http.Cookie) string {
 	if len(cookies) == 0 {
 		return "no " + kind
@@ -144,16 +150,18 @@ func list(kind string, cookies []*http.Cookie) string {
 	var lines []string
 	for _, cookie := range cookies {
 		shown := *cookie
-		shown.Value = short(cookie.Value)
+		if length := len(cookie.Value); length > 20 {
+			shown.Value = "..." + cookie.Value[length-16:]
+		}
 		shown.Expires, shown.RawExpires = time.Time{}, "" // Max-Age says it
-		lines = append(lines, strings.ReplaceAll(shown.String(), `"`, ""))
+		lines = append(lines, shown.String())
 	}
 	return kind + " " + strings.Join(lines, " and ")
 }
 
 func short(text string) string {
-	if len(text) > 60 {
-		return text[:20] + "…"
+	if len(text) > 120 {
+		return text[:100] + "…"
 	}
 	return text
 }

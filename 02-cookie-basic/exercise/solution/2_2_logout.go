@@ -9,7 +9,7 @@ import (
 
 // Exercise 2.2: "I call Clear at logout, and the user is still logged in."
 
-// Logout ends the session of the user. It answers POST /logout.
+// Logout ends the session of the user. It answers POST /account/logout.
 func Logout(c *gin.Context) {
 	session := sessions.Default(c)
 	session.Clear()
