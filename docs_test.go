@@ -1074,6 +1074,7 @@ var (
 		{"program_test.go", "", sessionPrograms},
 		{"incr_test.go", "", incrPrograms},
 		{"lost_test.go", "", serverPrograms},
+		{"exercise/story_test.go", "", chapters},
 	}
 )
 
