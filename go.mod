@@ -26,6 +26,8 @@ require (
 
 // Tests.
 require (
+	github.com/alexedwards/scs/redisstore v0.0.0-20251002162104-209de6e426de // scs: to compare with, in chapter 05's benchmark
+	github.com/alexedwards/scs/v2 v2.9.0
 	github.com/benbjohnson/clock v1.3.0 // the clock of minimemcached
 	github.com/stretchr/testify v1.12.1
 )

@@ -35,13 +35,23 @@ const (
 	sessionName = "mysession"  // also the name of the cookie
 	maxAge      = 24 * 60 * 60 // one day, in seconds
 
-	// storeTimeout bounds each call to a server. A request makes two at most
-	// before it gives up, so a 503 is never more than 2 s away.
+	// storeTimeout bounds each call to a server. A request makes one or two before
+	// it gives up, so a 503 is about 2 s away.
 	storeTimeout = time.Second
 )
 
+// usage is what -h prints.
+const usage = `go run ./05-mongo-memcached [-store mongo|memcached] reads the variables
+  ADDR            where it listens, :8000 if not set
+  SESSION_SECRET  the key that signs the cookies, 32 bytes or more
+  GIN_MODE        release, once deployed
+  MONGO_URI       mongodb://localhost:27017 if not set
+  MEMCACHED_ADDR  host:port,host:port; localhost:11211 if not set
+`
+
 func main() {
 	name := flag.String("store", "mongo", "where the sessions are kept: mongo or memcached")
+	flag.Usage = func() { fmt.Fprint(os.Stderr, usage) }
 	flag.Parse()
 	secret, err := sessionSecret()
 	if err != nil {
@@ -60,7 +70,7 @@ func main() {
 		log.Fatal(err)
 	}
 	err = newRouter(store).Run(cmp.Or(os.Getenv("ADDR"), ":8000"))
-	log.Fatalf("cannot serve: %v (ADDR=:9000 listens on another port)", err)
+	log.Fatalf("cannot serve: %v\nADDR=:9000 listens on another port.", err)
 }
 
 // newMongoStore keeps each session as a document of the collection "sessions".
@@ -154,7 +164,7 @@ const noServer = `no %s at %s: %w
 Ways to get one:
   docker compose up -d %s
   go run ./01-install/servers          (without Docker; in a second terminal)
-  %s  (your own)`
+  %-36s (your own)`
 
 // strictStore makes an error of New mean one thing in both stores: there may be
 // a session, but it could not be read.
@@ -253,7 +263,7 @@ func sessionSecret() ([]byte, error) {
 	case secret == "" && gin.Mode() == gin.ReleaseMode:
 		return nil, errors.New("SESSION_SECRET is not set: release mode needs one of 32 bytes or more")
 	case secret == "":
-		log.Print("warning: SESSION_SECRET is not set; using a development key that everybody knows")
+		log.Print("warning: SESSION_SECRET is not set: anybody can sign cookies")
 		return []byte("development only: everybody knows"), nil
 	case len(secret) < 32:
 		return nil, fmt.Errorf("SESSION_SECRET has %d bytes: use 32 or more", len(secret))

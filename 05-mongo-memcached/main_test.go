@@ -48,7 +48,7 @@ func TestMain(m *testing.M) {
 		log.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
-	ferretURI = startFerretDB(dir)
+	ferretURI, _ = startFerretDB(dir) // until the process ends
 	m.Run()
 }
 
@@ -85,8 +85,9 @@ func servers(t testing.TB) map[string]server {
 // ferretURI leads to the FerretDB that TestMain starts for all tests.
 var ferretURI string
 
-// startFerretDB starts a FerretDB with its files in dir, and returns its URI.
-func startFerretDB(dir string) string {
+// startFerretDB starts a FerretDB with its files in dir, and returns its URI, and
+// what stops it.
+func startFerretDB(dir string) (uri string, stop func()) {
 	server, err := ferretdb.New(&ferretdb.Config{
 		Listener:  ferretdb.ListenerConfig{TCP: "127.0.0.1:0"},
 		Logger:    slog.New(slog.DiscardHandler),
@@ -96,8 +97,13 @@ func startFerretDB(dir string) string {
 	if err != nil {
 		log.Fatal(err)
 	}
-	go server.Run(context.Background())
-	return server.MongoDBURI()
+	ctx, cancel := context.WithCancel(context.Background())
+	stopped := make(chan error)
+	go func() { stopped <- server.Run(ctx) }()
+	return server.MongoDBURI(), func() {
+		cancel()
+		<-stopped
+	}
 }
 
 // mongoServer makes a database of its own on the MongoDB at uri for this test.
@@ -168,9 +174,9 @@ func (s server) sessions(t testing.TB) *mongo.Collection {
 
 func TestASilentServerIsA503InTime(t *testing.T) {
 	t.Parallel()
-	// The promise is 3 s. It is kept by what is set, which a busy machine does
+	// The promise is about 2 s. It is kept by what is set, which a busy machine does
 	// not change: a request makes two calls at most before it gives up.
-	assert.LessOrEqual(t, 2*storeTimeout, 3*time.Second)
+	assert.LessOrEqual(t, 2*storeTimeout, 2*time.Second)
 	onEachServer(t, func(t *testing.T, s server) {
 		t.Parallel()
 		visitor := newBrowser(t)
