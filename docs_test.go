@@ -694,7 +694,7 @@ func (s *shell) run(st step) {
 		s.compare(st, s.startServers(match[3]))
 	case match != nil && slices.Contains(chapters, match[2]):
 		s.runChapter(st, match[1], match[2], match[3])
-	case strings.HasPrefix(st.command, "curl "):
+	case strings.HasPrefix(st.command, "curl "), strings.HasPrefix(st.command, "tail "): // of a cookie jar
 		s.runCurl(st)
 	case strings.HasPrefix(st.command, "^C"):
 		s.interrupt(st)
@@ -1296,7 +1296,7 @@ func TestTheCheckerFindsWrongTranscripts(t *testing.T) {
 	for _, test := range []struct{ name, transcript, problem string }{
 		{"the chapter's program", visit + firstVisit + getBody + knownVisitor + logout + loggedOut + visit + firstVisit, ""},
 		{"two blocks", getBody + newVisitor + "'''\n\n'''console\n" + getBody + knownVisitor, ""},
-		{"a restart", start + "2026/11/23 14:00:00 warning: SESSION_SECRET is not set; using a development key that everybody knows\n…\n" +
+		{"a restart", start + "2026/11/23 14:00:00 warning: SESSION_SECRET is not set: anybody can sign cookies\n…\n" +
 			"[GIN-debug] Listening and serving HTTP on :8000\n" + visit + firstVisit + start + getBody + knownVisitor, ""},
 		{"a new secret", visit + firstVisit + `$ SESSION_SECRET="$(printf %032d 1)" go run ./02-cookie-basic` + "\n" + visit + firstVisit, ""},
 		{"two programs", start + "$ ADDR=:9000 go run ./04-memstore\n" + visit + firstVisit + "$ curl http://localhost:9000/incr\n" + `{"count":0}`, ""},
@@ -1305,8 +1305,8 @@ func TestTheCheckerFindsWrongTranscripts(t *testing.T) {
 		{"elisions", visit + "HTTP/1.1 200 OK\n…\nContent-Length: 35\n…\n", ""},
 		{"commands that are not run", "$ git clone https://example.com/x\nCloning …\n$ docker compose up -d redis\n$ export SESSION_SECRET=x", ""},
 		{"the check-up without servers", "$ go run ./01-install\nGo         ok           go1.25.0\n…\n" +
-			"mongo      not running  localhost:27017  chapter 05 needs it: docker compose up -d mongo\n\n" +
-			"Without Docker, this starts all three: go run ./01-install/servers", ""},
+			"mongo      not running  localhost:27017, for chapter 05\n\n" +
+			"With Docker, this starts them:  docker compose up -d\nWithout it, stand-ins:          go run ./01-install/servers", ""},
 
 		{"wrong body", getBody + knownVisitor,
 			`02-cookie-basic/README.md:4: curl -c jar -b jar http://localhost:8000/hello does not print this: {"hello":"world","returning":true}`},

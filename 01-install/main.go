@@ -8,6 +8,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"log"
 	"net"
@@ -31,6 +32,10 @@ import (
 const timeout = time.Second // for each server to answer
 
 func main() {
+	flag.Usage = func() {
+		fmt.Fprintln(os.Stderr, "No flags. REDIS_ADDR, MEMCACHED_ADDR and MONGO_URI say where the servers are.")
+	}
+	flag.Parse()
 	gin.SetMode(gin.ReleaseMode) // keeps Gin's start-up lines out of the list
 	if !checkUp(cookie.NewStore([]byte("signs the cookie of this check-up"))) {
 		os.Exit(1)
@@ -62,7 +67,7 @@ func checkUp(store sessions.Store) bool {
 	reportServer("mongo", mongoAddr, "05", mongoErr)
 
 	if errors.Join(redisErr, memcachedErr, mongoErr) != nil {
-		fmt.Println("\nWithout Docker, this starts all three: go run ./01-install/servers")
+		fmt.Println("\nWith Docker, this starts them:  docker compose up -d\nWithout it, stand-ins:          go run ./01-install/servers")
 	}
 	return sessionErr == nil
 }
@@ -78,9 +83,9 @@ func reportServer(name, addr, chapter string, err error) {
 	case err == nil:
 		report(name, "ok", addr)
 	case errors.As(err, new(*net.OpError)) || mongo.IsTimeout(err):
-		report(name, "not running", fmt.Sprintf("%s  chapter %s needs it: docker compose up -d %s", addr, chapter, name))
+		report(name, "not running", fmt.Sprintf("%s, for chapter %s", addr, chapter))
 	default:
-		report(name, "not usable", fmt.Sprintf("%s  chapter %s needs it: %v", addr, chapter, err))
+		report(name, "not usable", fmt.Sprintf("%s, for chapter %s: %v", addr, chapter, err))
 	}
 }
 

@@ -62,9 +62,9 @@ func TestTheCheckUpNamesEachMissingServerItsCommandAndItsChapter(t *testing.T) {
 	assert.Regexp(t, `(?m)^gin +ok +v1\.\d+\.\d+$`, output)
 	assert.Regexp(t, `(?m)^sessions +ok +v1\.\d+\.\d+$`, output)
 	assert.Contains(t, output, "session    ok           two visits with one cookie: 1, 2\n")
-	assert.Contains(t, output, "redis      not running  "+noRedis+"  chapter 03 needs it: docker compose up -d redis\n")
-	assert.Contains(t, output, "memcached  not running  "+noMemcached+"  chapter 05 needs it: docker compose up -d memcached\n")
-	assert.Contains(t, output, "mongo      not running  "+noMongo+"  chapter 05 needs it: docker compose up -d mongo\n")
+	assert.Contains(t, output, "redis      not running  "+noRedis+", for chapter 03\n")
+	assert.Contains(t, output, "memcached  not running  "+noMemcached+", for chapter 05\n")
+	assert.Contains(t, output, "mongo      not running  "+noMongo+", for chapter 05\n")
 	assert.Contains(t, output, "go run ./01-install/servers")
 }
 

@@ -430,7 +430,8 @@ func TestANewSecretKeepsTheOldOneAsASecondPair(t *testing.T) {
 	visitor := newBrowser(t)
 	visitor.get(serve(t, cookie.NewStore(oldSecret)) + "/hello")
 
-	rotated := serve(t, cookie.NewStore(newSecret, nil, oldSecret, nil))
+	store := cookie.NewStore(newSecret, nil, oldSecret, nil)
+	rotated := serve(t, store)
 	assert.JSONEq(t, returningVisitor, visitor.get(rotated+"/hello"), "the old sessions are lost: is the old secret the third argument?")
 
 	newOnly := serve(t, cookie.NewStore(newSecret))
@@ -612,7 +613,7 @@ func TestSaveAfterTheBodySendsNoCookie(t *testing.T) {
 		r.GET("/after-next", afterNext, func(c *gin.Context) { c.JSON(http.StatusOK, "hello") })
 
 		r.GET("/before", func(c *gin.Context) {
-			remember(c)
+			remember(c) // the lines above
 			c.JSON(http.StatusOK, "hello")
 		})
 		beforeNext := func(c *gin.Context) {

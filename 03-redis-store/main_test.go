@@ -125,6 +125,23 @@ func TestLogoutDeletesTheKey(t *testing.T) {
 	})
 }
 
+func TestASessionThatCannotBeDecodedIsA503AndStays(t *testing.T) {
+	t.Parallel()
+	onEachServer(t, func(t *testing.T, s server) {
+		store := s.store(t, testSecret)
+		app := serve(t, store)
+		visitor := newBrowser(t)
+		visitor.get(app + "/incr")
+		key := keyOf(t, store, visitor.cookie(app))
+		s.command(t, "SETEX", key, maxAge, "no gob")
+
+		got := visitor.send(http.MethodGet, app+"/incr")
+
+		assert.Equal(t, http.StatusServiceUnavailable, got.status)
+		assert.EqualValues(t, "no gob", s.command(t, "GET", key), "another release may be able to read it")
+	})
+}
+
 func TestASessionUnusedForADayStartsAnew(t *testing.T) {
 	t.Parallel()
 	clock := miniredis.RunT(t) // only the embedded server can move its clock

@@ -176,24 +176,24 @@ func TestTheUserNameComesBeforeThePassword(t *testing.T) {
 	t.Parallel()
 
 	// This line compiles as long as these are the parameters.
-	var newStore func(size int, network, address, username, password string, keyPairs ...[]byte) (redis.Store, error) = redis.NewStore
+	var _ func(size int, network, address, username, password string, keyPairs ...[]byte) (redis.Store, error) = redis.NewStore
 
 	db := miniredis.RunT(t)
 	db.RequireAuth("burrow")
 
 	// Without a user name, leave it empty.
-	store, err := newStore(10, "tcp", db.Addr(), "", "burrow", testSecret)
+	store, err := redis.NewStore(10, "tcp", db.Addr(), "", "burrow", testSecret)
 	require.NoError(t, err, "user name, password, key: in this order")
 	assert.JSONEq(t, count(0), newBrowser(t).get(serve(t, store)+"/incr"), "the last parameter is the key")
 
 	// Three ways to make the old call compile, and why they do not work:
-	_, err = newStore(10, "tcp", db.Addr(), "burrow", "", testSecret)
+	_, err = redis.NewStore(10, "tcp", db.Addr(), "burrow", "", testSecret)
 	assert.ErrorContains(t, err, "NOAUTH", "the password stood where the user name goes, so none was sent")
 
-	_, err = newStore(10, "tcp", db.Addr(), "burrow", "my secret key")
+	_, err = redis.NewStore(10, "tcp", db.Addr(), "burrow", "my secret key")
 	assert.ErrorContains(t, err, "WRONGPASS", "the key is a []byte: a string was taken for the password")
 
-	store, err = newStore(10, "tcp", db.Addr(), "", "burrow")
+	store, err = redis.NewStore(10, "tcp", db.Addr(), "", "burrow")
 	require.NoError(t, err, "keys are optional for the compiler")
 	assert.Equal(t, http.StatusServiceUnavailable, newBrowser(t).send(http.MethodGet, serve(t, store)+"/incr").status,
 		"but not for Save: without a key nothing can be signed")

@@ -10,6 +10,7 @@ package main
 import (
 	"cmp"
 	"errors"
+	"flag"
 	"fmt"
 	"log"
 	"net/http"
@@ -25,13 +26,22 @@ const (
 	maxAge      = 24 * 60 * 60 // one day, in seconds
 )
 
+// usage is what -h prints.
+const usage = `This program has no flags. It reads the variables
+  ADDR            where it listens, :8000 if not set
+  SESSION_SECRET  the key that signs the cookies, 32 bytes or more
+  GIN_MODE        release, once deployed
+`
+
 func main() {
+	flag.Usage = func() { fmt.Fprint(os.Stderr, usage) }
+	flag.Parse()
 	secret, err := sessionSecret()
 	if err != nil {
 		log.Fatal(err)
 	}
 	err = newRouter(newStore(secret)).Run(cmp.Or(os.Getenv("ADDR"), ":8000"))
-	log.Fatalf("cannot serve: %v (ADDR=:9000 listens on another port)", err)
+	log.Fatalf("cannot serve: %v\nADDR=:9000 listens on another port.", err)
 }
 
 // newStore keeps the sessions in a map: they end with this program, and no
@@ -110,7 +120,7 @@ func sessionSecret() ([]byte, error) {
 	case secret == "" && gin.Mode() == gin.ReleaseMode:
 		return nil, errors.New("SESSION_SECRET is not set: release mode needs one of 32 bytes or more")
 	case secret == "":
-		log.Print("warning: SESSION_SECRET is not set; using a development key that everybody knows")
+		log.Print("warning: SESSION_SECRET is not set: anybody can sign cookies")
 		return []byte("development only: everybody knows"), nil
 	case len(secret) < 32:
 		return nil, fmt.Errorf("SESSION_SECRET has %d bytes: use 32 or more", len(secret))

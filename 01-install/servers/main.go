@@ -70,7 +70,7 @@ func run() (err error) {
 		}
 		addr, err := startOnFreePort(s.addr, s.start)
 		if err != nil {
-			return fmt.Errorf("cannot start %s on %s: %w\n-%[1]s host:port takes another address, -%[1]s \"\" leaves it out", s.name, s.addr, err)
+			return fmt.Errorf("cannot start %s: %w\n-%[1]s host:port takes another address, -%[1]s \"\" leaves it out", s.name, err)
 		}
 		command := s.command
 		if s.addr == flag.Lookup(s.name).DefValue {

@@ -8,6 +8,7 @@ package main
 import (
 	"cmp"
 	"errors"
+	"flag"
 	"fmt"
 	"log"
 	"net/http"
@@ -26,12 +27,23 @@ const (
 	sessionName = "mysession"  // also the name of the cookie
 	maxAge      = 24 * 60 * 60 // one day, in seconds
 
-	// timeout bounds each attempt to reach Redis. A request makes two at most
-	// before it gives up, so a 503 is never more than 2 s away.
+	// timeout bounds each attempt to reach Redis. A request makes one or two before
+	// it gives up, so a 503 is about 2 s away.
 	timeout = time.Second
 )
 
+// usage is what -h prints.
+const usage = `This program has no flags. It reads the variables
+  ADDR            where it listens, :8000 if not set
+  SESSION_SECRET  the key that signs the cookies, 32 bytes or more
+  GIN_MODE        release, once deployed
+  REDIS_ADDR      host:port, or the nodes of a cluster: host:port,host:port
+  REDIS_USERNAME, REDIS_PASSWORD
+`
+
 func main() {
+	flag.Usage = func() { fmt.Fprint(os.Stderr, usage) }
+	flag.Parse()
 	secret, err := sessionSecret()
 	if err != nil {
 		log.Fatal(err)
@@ -42,7 +54,7 @@ func main() {
 		log.Fatalf(noRedis, addr, err)
 	}
 	err = newRouter(store).Run(cmp.Or(os.Getenv("ADDR"), ":8000"))
-	log.Fatalf("cannot serve: %v (ADDR=:9000 listens on another port)", err)
+	log.Fatalf("cannot serve: %v\nADDR=:9000 listens on another port.", err)
 }
 
 // noRedis takes the address and the error.
@@ -182,7 +194,7 @@ func sessionSecret() ([]byte, error) {
 	case secret == "" && gin.Mode() == gin.ReleaseMode:
 		return nil, errors.New("SESSION_SECRET is not set: release mode needs one of 32 bytes or more")
 	case secret == "":
-		log.Print("warning: SESSION_SECRET is not set; using a development key that everybody knows")
+		log.Print("warning: SESSION_SECRET is not set: anybody can sign cookies")
 		return []byte("development only: everybody knows"), nil
 	case len(secret) < 32:
 		return nil, fmt.Errorf("SESSION_SECRET has %d bytes: use 32 or more", len(secret))
