@@ -8,7 +8,8 @@
 //     a program that goes on running, any of its lines may be shown.
 //   - Links, and the tests, folders and services that are named in code, exist.
 //
-// It also compares the code that the chapters have in common.
+// It also compares the code that the chapters have in common, and the languages:
+// README.zh-CN.md says what README.md says.
 package docs_test
 
 import (
@@ -78,6 +79,13 @@ func TestTheSharedCodeIsEqual(t *testing.T) {
 func TestNoChapterImportsAnother(t *testing.T) {
 	t.Parallel()
 	report(t, checkImports(repository, chapters))
+}
+
+func TestTheLanguagesAreInStep(t *testing.T) {
+	t.Parallel()
+	for _, folder := range append([]string{"."}, chapters...) {
+		report(t, checkLanguages(repository, folder))
+	}
 }
 
 // report takes what a checker found.
@@ -1161,6 +1169,140 @@ func checkImports(root string, folders []string) (problems []string) {
 	return problems
 }
 
+// languages are the first lines of each README, which lead to the other one.
+var languages = map[string]string{
+	"README.md":       "English · [简体中文](README.zh-CN.md)",
+	"README.zh-CN.md": "[English](README.md) · 简体中文",
+}
+
+// checkLanguages compares the two READMEs of a folder, section by section: the
+// levels of the headings, the code, the links, the numbers, the shapes of the
+// tables, and the blocks, in which only the words of a diagram and those after
+// the @@ of a diff are translated.
+func checkLanguages(root, folder string) (problems []string) {
+	var sections [2][]section
+	for i, name := range []string{"README.md", "README.zh-CN.md"} {
+		r, err := parse(root, path.Join(folder, name))
+		if err != nil {
+			return []string{err.Error()}
+		}
+		if r.prose[0] != languages[name] {
+			r.problem(1, "the first line is %s", languages[name])
+		}
+		sections[i] = r.sections()
+		problems = append(problems, r.problems...)
+	}
+	english, chinese := sections[0], sections[1]
+	if len(english) != len(chinese) {
+		return append(problems, fmt.Sprintf("%s has %d headings in English and %d in Chinese", folder, len(english)-1, len(chinese)-1))
+	}
+	for i := range english {
+		for _, feature := range features {
+			if here, there := english[i].features[feature], chinese[i].features[feature]; !slices.Equal(here, there) {
+				problems = append(problems, fmt.Sprintf("%s: %s of %q differ in Chinese, line %d:\nonly in English: %q\nonly in Chinese: %q",
+					path.Join(folder, "README.md"), feature, english[i].title, chinese[i].line, without(here, there), without(there, here)))
+			}
+		}
+	}
+	return problems
+}
+
+// without returns what is in a and not in b.
+func without(a, b []string) []string {
+	return slices.DeleteFunc(slices.Clone(a), func(s string) bool { return slices.Contains(b, s) })
+}
+
+// features are what has to be the same in every language.
+var features = []string{"heading", "blocks", "tables", "links", "code", "numbers"}
+
+// section is a part of a README, with its features.
+type section struct {
+	title    string
+	line     int
+	features map[string][]string
+}
+
+var (
+	number = regexp.MustCompile(`\d[\d,.]*\d`) // of two digits or more: the others may be words
+	// What people read in a line of mermaid: names, labels of boxes, of arrows and
+	// of their ends, and after a colon.
+	diagramWords = regexp.MustCompile(`"[^"]*"| as .*|: .*|-- .* --|^( *(?:alt|else|opt|loop)) .*`)
+)
+
+// sections takes a README apart at its headings.
+func (r *readme) sections() (sections []section) {
+	add := func(feature, text string) {
+		last := sections[len(sections)-1].features
+		last[feature] = append(last[feature], text)
+	}
+	sections = []section{{title: "the beginning", line: 1, features: map[string][]string{}}}
+	for i, line := range r.prose {
+		if i == 0 {
+			continue // the languages
+		}
+		if match := heading.FindStringSubmatch(line); match != nil {
+			sections = append(sections, section{title: match[1], line: i + 1, features: map[string][]string{}})
+			add("heading", strings.Repeat("#", strings.Index(line, " ")))
+		}
+		for _, span := range codeSpan.FindAllStringSubmatch(line, -1) {
+			add("code", span[1])
+		}
+		for _, match := range link.FindAllStringSubmatch(line, -1) {
+			add("links", r.anyLanguage(match[1]+match[2]))
+		}
+		plain := link.ReplaceAllString(codeSpan.ReplaceAllString(line, ""), "")
+		for _, digits := range number.FindAllString(plain, -1) {
+			add("numbers", digits)
+		}
+		if strings.HasPrefix(line, "|") {
+			add("tables", fmt.Sprint(strings.Count(line, "|")))
+		}
+		for _, b := range r.blocks {
+			if b.line == i+1 {
+				add("blocks", b.anyLanguage())
+			}
+		}
+	}
+	for _, s := range sections { // sentences may have another order, and say a thing twice
+		for _, feature := range features[3:] {
+			slices.Sort(s.features[feature])
+			s.features[feature] = slices.Compact(s.features[feature])
+		}
+	}
+	return sections
+}
+
+// anyLanguage returns a link with the number of the heading in place of its anchor,
+// and without the name of this language.
+func (r *readme) anyLanguage(target string) string {
+	file, anchor, found := strings.Cut(target, "#")
+	if !strings.Contains(file, "://") && found {
+		name := path.Join(path.Dir(r.name), file)
+		if file == "" {
+			name = r.name
+		}
+		anchor = "#" + strconv.Itoa(slices.Index(anchors(r.root, name), anchor))
+	}
+	if path.Base(file) == path.Base(r.name) {
+		file = strings.TrimSuffix(file, path.Base(file)) + "README of this language"
+	}
+	return file + anchor
+}
+
+// anyLanguage returns a block without the words that are translated.
+func (b block) anyLanguage() string {
+	lines := slices.Clone(b.text)
+	for i, line := range lines {
+		switch {
+		case b.kind == "mermaid":
+			lines[i] = diagramWords.ReplaceAllString(line, "$1")
+		case b.kind == "diff" && strings.HasPrefix(line, "@@"):
+			lines[i] = "@@"
+		}
+	}
+	return b.kind + "\n" + strings.Join(lines, "\n")
+}
+
 // write makes a small repository for a test of the checker. In the texts, '
 // stands for `.
 func write(t *testing.T, texts map[string]string) (root string) {
@@ -1364,6 +1506,48 @@ func TestTheCheckerFindsDifferentCopies(t *testing.T) {
 		{copied{"lost_test.go", "", []string{"a", "b"}}, "lost_test.go"},
 	} {
 		requireProblem(t, test.problem, checkCopies(root, []copied{test.copied}))
+	}
+}
+
+func TestTheCheckerFindsDifferentLanguages(t *testing.T) {
+	t.Parallel()
+	const english = "# Title\n\nUse 'Save', 'TestA' and [the link](#the-end): 4,096 bytes.\n\n" +
+		"| a | b |\n|---|---|\n| 'x' | y |\n\n" +
+		"'''mermaid\nsequenceDiagram\n    participant B as Browser\n    B->>G: the cookie\n    alt it is there\n    A -- no --> B{\"May it?\"}\n'''\n\n" +
+		"'''diff\n@@ why\n-a\n+b\n'''\n\n## The end\n\n[up](../README.md)\n"
+	chinese := strings.NewReplacer("# Title", "# 标题", "Use 'Save', 'TestA' and [the link](#the-end)", "['TestA' 和 'Save'](#结尾)", "bytes", "字节",
+		"Browser", "浏览器", "the cookie", "带上 cookie", "it is there", "还在", "-- no --", "-- 否 --", "May it?", "可以吗？", "why", "为什么",
+		"The end", "结尾", "../README.md", "../README.zh-CN.md").Replace(english)
+	for _, test := range []struct{ name, old, new, problem string }{
+		{"in step", "", "", ""},
+		{"no link between them", "[English](README.md)", "English", "a/README.zh-CN.md:1: the first line is [English](README.md)"},
+		{"a section more", "# 标题", "# 标题\n\n# 更多", "a has 2 headings in English and 3 in Chinese"},
+		{"another level", "## 结尾", "### 结尾", `heading of "The end" differ`},
+		{"other code", "'Save'", "'Get'", `only in English: ["Save"]` + "\n" + `only in Chinese: ["Get"]`},
+		{"another link", "#结尾", "#标题", `links of "Title" differ`},
+		{"a link to the other language", "../README.zh-CN.md", "../README.md", `links of "The end" differ`},
+		{"another number", "4,096", "4,095", `only in Chinese: ["4,095"]`},
+		{"a row less", "| 'x' | y |\n", "'x'\n", `tables of "Title" differ`},
+		{"a column more", "| 'x' | y |", "| 'x' | y | z |", `tables of "Title" differ`},
+		{"another block", "+b", "+c", `blocks of "Title" differ`},
+		{"a block more", "'''diff", "'''sh\n'''\n\n'''diff", `blocks of "Title" differ`},
+		{"another arrow", "B->>G", "G->>B", `blocks of "Title" differ`},
+		{"another way", "否 -->", "否 ---", `blocks of "Title" differ`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			root := write(t, map[string]string{
+				"README.md":         languages["README.md"] + "\n",
+				"README.zh-CN.md":   languages["README.zh-CN.md"] + "\n",
+				"a/README.md":       languages["README.md"] + "\n\n" + english,
+				"a/README.zh-CN.md": strings.Replace(languages["README.zh-CN.md"]+"\n\n"+chinese, test.old, test.new, 1),
+			})
+			problems := strings.Join(checkLanguages(root, "a"), "\n")
+			if test.problem == "" {
+				require.Empty(t, problems)
+			}
+			require.Contains(t, problems, test.problem)
+		})
 	}
 }
 

@@ -101,7 +101,7 @@ func TestTheREADMEsDescribeEveryExercise(t *testing.T) {
 		require.NoError(t, err)
 
 		title := "Exercise " + strings.Replace(e.number, "_", ".", 1)
-		symptom := regexp.MustCompile(`(?m)^// ` + regexp.QuoteMeta(title) + `: (".{1,62}")$`).FindSubmatch(code)
+		symptom := regexp.MustCompile(`(?m)^// ` + regexp.QuoteMeta(title) + `: (".{1,61}")$`).FindSubmatch(code)
 		require.NotNil(t, symptom, "%s has no title, or one that is too long for the board", e.file)
 		_, section, found := strings.Cut(string(text), "\n### "+title+"\n")
 		require.True(t, found, "%s/README.md has no %s", chapter, title)

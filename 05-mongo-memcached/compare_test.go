@@ -367,8 +367,11 @@ func restartOfTheServer(t *testing.T, c contender) string {
 		return func() (sessions.Store, func()) {
 			stop := startProgram(t, socket, "redis-server", "--port", "0", "--unixsocket", socket,
 				"--dir", socketDir, "--save", "", "--appendonly", saves)
-			store, err := redis.NewStore(10, "unix", socket, "", "", testSecret)
-			require.NoError(t, err)
+			var store redis.Store
+			require.Eventually(t, func() bool { // it may have to load first what it saved
+				store, err = redis.NewStore(10, "unix", socket, "", "", testSecret)
+				return err == nil
+			}, time.Minute, 10*time.Millisecond)
 			return store, stop
 		}
 	}
@@ -788,10 +791,10 @@ var inChinese = map[string]string{
 	"the cookie, without `Options`":                 "不设 `Options` 时的 cookie",
 	"after a restart of the program":                "程序重启后",
 	"on a second instance":                          "在第二个实例上",
-	"after a restart of the server":                 "存储服务器重启后",
+	"after a restart of the server":                 "服务器重启后",
 	"a copied cookie, after the logout":             "登出后，复制走的 cookie",
-	"the ID of the session that it starts then":     "它新开的 session 的 ID",
-	"a copied cookie, 3 s old, with `MaxAge: 1`":    "`MaxAge: 1`，3 s 前复制的 cookie",
+	"the ID of the session that it starts then":     "之后用它新开 session，ID 是",
+	"a copied cookie, 3 s old, with `MaxAge: 1`":    "`MaxAge: 1`，复制走的 cookie 过了 3 s",
 	"`MaxAge` of 31 days":                           "`MaxAge` 为 31 天",
 	"`MaxAge` of a year":                            "`MaxAge` 为一年",
 	"the biggest text, in bytes":                    "最长的文本（字节）",
@@ -799,9 +802,9 @@ var inChinese = map[string]string{
 	"sessions that are over":                        "已过期的 session",
 	"two updates at once":                           "两个请求同时更新",
 	"no server at start":                            "启动时连不上服务器",
-	"the server dies: the library":                  "服务器宕机：这个库",
-	"it cannot be read for a moment: the library":   "短时间读不到：这个库",
-	"it does not answer: the library":               "服务器不应答：这个库",
+	"the server dies: the library":                  "服务器宕机：只用库本身",
+	"it cannot be read for a moment: the library":   "短时间读不到：只用库本身",
+	"it does not answer: the library":               "服务器不应答：只用库本身",
 	"the server dies: this tutorial":                "服务器宕机：本教程",
 	"it cannot be read for a moment: this tutorial": "短时间读不到：本教程",
 	"it does not answer: this tutorial":             "服务器不应答：本教程",
@@ -812,13 +815,13 @@ var inChinese = map[string]string{
 	"in MongoDB, readable":                          "MongoDB 里，可读",
 	"all values":                                    "全部数据",
 	"an ID":                                         "一个 ID",
-	"neither":                                       "两者都没有",
+	"neither":                                       "都不设",
 	"goes on":                                       "继续有效",
 	"starts anew":                                   "从头开始",
 	"goes on, if Redis saves":                       "继续有效，前提是 Redis 开了持久化",
 	"still works":                                   "仍然有效",
 	"finds nothing":                                 "查不到数据",
-	"the old one":                                   "还是旧的",
+	"the old one":                                   "旧的那个",
 	"until the browser closes":                      "到浏览器关闭为止",
 	"deletes the session":                           "删除 session",
 	"ends after 30 days":                            "30 天后失效",
@@ -832,7 +835,7 @@ var inChinese = map[string]string{
 	"are removed, by a TTL index":                   "由 TTL 索引清除",
 	"one is lost":                                   "丢掉一个",
 	"error":                                         "返回错误",
-	"not noticed":                                   "毫无察觉",
+	"not noticed":                                   "不报错",
 	"an empty session":                              "空 session",
 	"an empty session, after 30 s":                  "30 s 后得到空 session",
 	"an empty session, after 500 ms":                "500 ms 后得到空 session",

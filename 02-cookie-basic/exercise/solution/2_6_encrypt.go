@@ -5,7 +5,7 @@ import (
 	"github.com/gin-contrib/sessions/cookie"
 )
 
-// Exercise 2.6: "I gave the store an encryption key. Why can I read the cookie?"
+// Exercise 2.6: "I gave an encryption key. Why can I still read the cookie?"
 
 // PrivateStore keeps sessions in cookies that nobody else can change or read. Both
 // keys have 32 random bytes.
