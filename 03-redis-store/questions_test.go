@@ -84,7 +84,9 @@ func TestClearAndSaveIsNoLogout(t *testing.T) {
 			})
 			r.POST("/account/logout", func(c *gin.Context) {
 				session := sessions.Default(c)
-				session.Options(sessions.Options{Path: "/", MaxAge: -1})
+				options := cookieOptions()
+				options.MaxAge = -1
+				session.Options(options)
 				if err := session.Save(); err != nil {
 					storeUnavailable(c, err)
 					return

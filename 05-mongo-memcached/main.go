@@ -166,8 +166,8 @@ Ways to get one:
   go run ./01-install/servers          (without Docker; in a second terminal)
   %-36s (your own)`
 
-// strictStore makes an error of New mean one thing in both stores: there may be
-// a session, but it could not be read.
+// strictStore makes an error of New, with an ID, mean one thing in both stores:
+// there may be a session, but it could not be read.
 type strictStore struct {
 	sessions.Store
 	loadError func(*gorilla.Session, error) error
