@@ -292,6 +292,8 @@ func goesOn(visitor *browser, app string) string {
 	return "starts anew"
 }
 
+// The functions below look at one behaviour each, and return the words of its cell.
+
 func whereTheValuesAre(t *testing.T, c contender) string {
 	store := c.library(t)
 	app := shop(t, store)
@@ -439,6 +441,7 @@ func copiedCookieAfterLogout(t *testing.T, c contender) string {
 	return found(thief, app)
 }
 
+// found says whether a visitor finds the text that was kept.
 func found(visitor *browser, app string) string {
 	if visitor.get(app+"/text") == "burrow" {
 		return "still works"
@@ -702,6 +705,7 @@ func onALostServer(t *testing.T, c contender, open opened) (network *proxy, app 
 	return network, shop(t, store, middleware...), visitor
 }
 
+// serverDies cuts all connections and refuses new ones.
 func serverDies(open opened) func(t *testing.T, c contender) string {
 	return func(t *testing.T, c contender) string {
 		if c.addr == "" {
@@ -720,6 +724,7 @@ func serverDies(open opened) func(t *testing.T, c contender) string {
 	}
 }
 
+// whatAReaderGets says what an answer to GET /text means while the server is lost.
 func whatAReaderGets(got answer) string {
 	if got.status == http.StatusOK && got.body == "" {
 		return "an empty session"
@@ -727,6 +732,7 @@ func whatAReaderGets(got answer) string {
 	return strconv.Itoa(got.status)
 }
 
+// serverBlips cuts each read, until the visitor has tried to save something more.
 func serverBlips(open opened) func(t *testing.T, c contender) string {
 	return func(t *testing.T, c contender) string {
 		if c.addr == "" {
