@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -26,6 +27,19 @@ func TestMain(m *testing.M) {
 	gin.DefaultWriter = io.Discard // a line for each request helps nobody here
 	m.Run()
 }
+
+var testSecret = []byte("this secret signs the tests' cookies")
+
+// onEachServer runs a test on every server.
+func onEachServer(t *testing.T, test func(t *testing.T, s server)) {
+	t.Helper()
+	for name, s := range servers(t) {
+		t.Run(name, func(t *testing.T) { test(t, s) })
+	}
+}
+
+// count is the body of the answer to a visitor's nth visit, from 0.
+func count(n int) string { return fmt.Sprintf(`{"count":%d}`, n) }
 
 // server is a Redis that the tests run on, or a cluster.
 type server struct {
@@ -69,6 +83,29 @@ func (s server) through(p *proxy) server {
 // a server at addr.
 func (server) configure(addr string) (env, args []string) {
 	return []string{"REDIS_ADDR=" + addr}, nil
+}
+
+// The handlers are those of chapter 03, byte for byte, and proved there.
+func TestTheSessionSurvivesAnAppRestartUntilTheLogout(t *testing.T) {
+	t.Parallel()
+	onEachServer(t, func(t *testing.T, s server) {
+		visitor, thief := newBrowser(t), newBrowser(t)
+		app := serve(t, s.store(t, testSecret))
+		assert.JSONEq(t, count(0), visitor.get(app+"/incr"))
+
+		assert.NotContains(t, plainText(t, visitor.cookie(app).Value), "count", "the cookie is for the ID only")
+
+		restarted := serve(t, s.store(t, testSecret))
+		assert.JSONEq(t, count(1), visitor.get(restarted+"/incr"))
+		thief.setCookie(restarted, visitor.cookie(restarted).Value)
+
+		foreign, stranger := serve(t, s.store(t, []byte("another secret, of another app, say"))), newBrowser(t)
+		stranger.setCookie(foreign, visitor.cookie(restarted).Value)
+		assert.JSONEq(t, count(0), stranger.get(foreign+"/incr"), "a cookie that another secret signed was trusted")
+
+		visitor.send(http.MethodPost, restarted+"/logout")
+		assert.JSONEq(t, count(0), thief.get(restarted+"/incr"), "the session is still in Redis")
+	})
 }
 
 func TestASilentRedisIsA503InTime(t *testing.T) {
