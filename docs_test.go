@@ -72,6 +72,20 @@ func TestTheSharedCodeIsEqual(t *testing.T) {
 	report(t, checkCopies(repository, copies))
 }
 
+// Go refuses to import a program, but the exercises are packages.
+func TestNoChapterImportsAnother(t *testing.T) {
+	t.Parallel()
+	command := exec.CommandContext(untilCtrlC, "go", "list", "-f", "{{.ImportPath}} {{.Imports}} {{.TestImports}} {{.XTestImports}}", "./...")
+	command.Dir = repository
+	output, err := command.CombinedOutput()
+	require.NoError(t, err, "%s", output)
+	for line := range strings.Lines(string(output)) {
+		importer, imports, _ := strings.Cut(line, " ")
+		module, _, _ := strings.Cut(importer, "/")
+		require.NotContains(t, imports, module+"/", "%s: chapters stand alone", importer)
+	}
+}
+
 func TestTheLanguagesAreInStep(t *testing.T) {
 	t.Parallel()
 	for _, folder := range append([]string{"."}, chapters...) {

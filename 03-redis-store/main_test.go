@@ -93,14 +93,20 @@ func keyOf(t *testing.T, store sessions.Store, cookie *http.Cookie) string {
 	return "session_" + session.ID
 }
 
+// visited returns an app on this server, a visitor who has been there once, and the
+// key of the session in Redis.
+func (s server) visited(t *testing.T) (app string, visitor *browser, key string) {
+	t.Helper()
+	store := s.store(t, testSecret)
+	app, visitor = serve(t, store), newBrowser(t)
+	visitor.get(app + "/incr")
+	return app, visitor, keyOf(t, store, visitor.cookie(app))
+}
+
 func TestTheSessionIsInRedisForADay(t *testing.T) {
 	t.Parallel()
 	onEachServer(t, func(t *testing.T, s server) {
-		store := s.store(t, testSecret)
-		app := serve(t, store)
-		visitor := newBrowser(t)
-		visitor.get(app + "/incr")
-		key := keyOf(t, store, visitor.cookie(app))
+		app, visitor, key := s.visited(t)
 
 		assert.Len(t, strings.TrimPrefix(key, "session_"), 52, "32 random bytes in base32")
 		assert.InDelta(t, int64(maxAge), s.command(t, "TTL", key), 3600, "the key has to expire after a day")
@@ -112,11 +118,7 @@ func TestTheSessionIsInRedisForADay(t *testing.T) {
 func TestLogoutDeletesTheKey(t *testing.T) {
 	t.Parallel()
 	onEachServer(t, func(t *testing.T, s server) {
-		store := s.store(t, testSecret)
-		app := serve(t, store)
-		visitor := newBrowser(t)
-		visitor.get(app + "/incr")
-		key := keyOf(t, store, visitor.cookie(app))
+		app, visitor, key := s.visited(t)
 		require.EqualValues(t, 1, s.command(t, "EXISTS", key))
 
 		visitor.send(http.MethodPost, app+"/logout")
@@ -128,11 +130,7 @@ func TestLogoutDeletesTheKey(t *testing.T) {
 func TestASessionThatCannotBeDecodedIsA503AndStays(t *testing.T) {
 	t.Parallel()
 	onEachServer(t, func(t *testing.T, s server) {
-		store := s.store(t, testSecret)
-		app := serve(t, store)
-		visitor := newBrowser(t)
-		visitor.get(app + "/incr")
-		key := keyOf(t, store, visitor.cookie(app))
+		app, visitor, key := s.visited(t)
 		s.command(t, "SETEX", key, maxAge, "no gob")
 
 		got := visitor.send(http.MethodGet, app+"/incr")

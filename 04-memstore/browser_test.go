@@ -98,7 +98,7 @@ func (b *browser) setCookie(address, value string) {
 
 // plainText decodes a cookie as anybody can who has no secret: two layers of
 // base64. What comes out is the gob encoding of the values.
-func plainText(t *testing.T, cookie string) string {
+func plainText(t testing.TB, cookie string) string {
 	t.Helper()
 	signed, err := base64.URLEncoding.DecodeString(cookie)
 	require.NoError(t, err)

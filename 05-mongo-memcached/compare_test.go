@@ -198,7 +198,8 @@ func contenders(t *testing.T, column string) map[string]contender {
 	return all
 }
 
-// wait lets time pass for the server, in no time if its clock can be moved.
+// wait lets time pass for the server, in no time if its clock can be moved. Else
+// the test has to sleep: a session that stays leaves nothing to wait for.
 func (c contender) wait(d time.Duration) {
 	if c.pass == nil {
 		time.Sleep(d)
@@ -234,6 +235,16 @@ func (c contender) library(t *testing.T) sessions.Store {
 	store, err := c.open(t, maxAge, false)
 	require.NoError(t, err)
 	store.Options(cookieOptions())
+	return store
+}
+
+// lasting is the library's store with another MaxAge in its Options, in seconds.
+func (c contender) lasting(t *testing.T, seconds int) sessions.Store {
+	t.Helper()
+	store := c.library(t)
+	options := cookieOptions()
+	options.MaxAge = seconds
+	store.Options(options)
 	return store
 }
 
@@ -467,11 +478,7 @@ func idAfterLogout(t *testing.T, c contender) string {
 }
 
 func maxAgeZero(t *testing.T, c contender) string {
-	store := c.library(t)
-	options := cookieOptions()
-	options.MaxAge = 0
-	store.Options(options)
-	app := shop(t, store)
+	app := shop(t, c.lasting(t, 0))
 	visitor := newBrowser(t)
 	entered := visitor.send(http.MethodPost, app+"/text/burrow")
 	require.Equal(t, http.StatusOK, entered.status)
@@ -486,11 +493,7 @@ func maxAgeZero(t *testing.T, c contender) string {
 }
 
 func maxAgeOneSecond(t *testing.T, c contender) string {
-	store := c.library(t)
-	options := cookieOptions()
-	options.MaxAge = 1
-	store.Options(options)
-	app := shop(t, store)
+	app := shop(t, c.lasting(t, 1))
 	visitor := newBrowser(t)
 	entered := visitor.send(http.MethodPost, app+"/text/burrow").cookies
 	require.Len(t, entered, 1)
@@ -595,10 +598,7 @@ func sessionsThatAreOver(t *testing.T, c contender) string {
 	if c.column == "cookie" {
 		return "–"
 	}
-	store := c.library(t)
-	options := cookieOptions()
-	options.MaxAge = 1
-	store.Options(options)
+	store := c.lasting(t, 1)
 	app := shop(t, store)
 	cookie := newBrowser(t).send(http.MethodPost, app+"/text/burrow").cookies[0]
 	id := sessionID(t, store, cookie)
