@@ -30,7 +30,7 @@ func TestAClusterSpreadsTheSessionsAndSurvivesItsChanges(t *testing.T) {
 	for _, n := range nodes {
 		addrs = append(addrs, n.addr)
 	}
-	store, err := newStore(strings.Join(addrs, ","), timeout, testSecret)
+	store, err := newStore(strings.Join(addrs, ","), time.Minute, testSecret)
 	require.NoError(t, err)
 	app := serve(t, store)
 
@@ -77,7 +77,9 @@ func TestAClusterSpreadsTheSessionsAndSurvivesItsChanges(t *testing.T) {
 	from.do(t, "CLUSTER", "SETSLOT", slot, "MIGRATING", to.id)
 	host, port, err := net.SplitHostPort(to.addr)
 	require.NoError(t, err)
-	from.do(t, "MIGRATE", host, port, moved.key, 0, 60_000)
+	for _, key := range from.do(t, "CLUSTER", "GETKEYSINSLOT", slot, len(members)).([]any) {
+		from.do(t, "MIGRATE", host, port, key, 0, 60_000)
+	}
 	goOn(members, "while a slot moves")
 	for _, n := range nodes {
 		n.do(t, "CLUSTER", "SETSLOT", slot, "NODE", to.id)
@@ -148,7 +150,8 @@ func startNode(t *testing.T) *node {
 		port, bus := freePort(), freePort()
 		command := exec.Command("redis-server", "--bind", "127.0.0.1", "--port", port, "--dir", t.TempDir(),
 			"--save", "", "--appendonly", "no", "--cluster-enabled", "yes", "--cluster-port", bus,
-			"--cluster-announce-ip", "127.0.0.1", "--cluster-require-full-coverage", "no")
+			"--cluster-announce-ip", "127.0.0.1", "--cluster-require-full-coverage", "no",
+			"--cluster-node-timeout", "60000") // ms; nobody is dead because the machine is busy
 		require.NoError(t, command.Start())
 		exited := make(chan error, 1)
 		go func() { exited <- command.Wait() }()

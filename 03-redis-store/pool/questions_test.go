@@ -52,7 +52,7 @@ func TestAPoolOfYourOwnTakesAnyDial(t *testing.T) {
 			c.WriteStrings([]string{host, port})
 		}))
 		dial := func() (redigo.Conn, error) {
-			return dialMaster([]string{"127.0.0.1:1", sentinel.Addr()}, "mymaster")
+			return dialMaster([]string{"127.0.0.1:1", sentinel.Addr()}, "mymaster", time.Minute)
 		}
 
 		assertCounts(t, dial)
@@ -60,18 +60,19 @@ func TestAPoolOfYourOwnTakesAnyDial(t *testing.T) {
 		master = second.Addr() // the sentinels have chosen another one
 		assertCounts(t, dial)
 		assert.Len(t, second.Keys(), 1, "a new connection has to go to the new master")
-		_, err := dialMaster([]string{"127.0.0.1:1"}, "mymaster")
+		_, err := dialMaster([]string{"127.0.0.1:1"}, "mymaster", time.Minute)
 		assert.Error(t, err)
 	})
 }
 
 // dialMaster asks the sentinels, one after the other, which Redis is the master
-// of this name now, and connects to it.
-func dialMaster(sentinels []string, name string) (redigo.Conn, error) {
+// of this name now, and connects to it. The timeout is for each attempt: one
+// second in an app, more in a test on a busy machine.
+func dialMaster(sentinels []string, name string, timeout time.Duration) (redigo.Conn, error) {
 	timeouts := []redigo.DialOption{
-		redigo.DialConnectTimeout(time.Second),
-		redigo.DialReadTimeout(time.Second),
-		redigo.DialWriteTimeout(time.Second),
+		redigo.DialConnectTimeout(timeout),
+		redigo.DialReadTimeout(timeout),
+		redigo.DialWriteTimeout(timeout),
 	}
 	failed := errors.New("no sentinel knows the master " + name)
 	for _, addr := range sentinels {
