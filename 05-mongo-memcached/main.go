@@ -75,8 +75,8 @@ func main() {
 
 // newMongoStore keeps each session as a document of the collection "sessions".
 func newMongoStore(uri, database string, timeout time.Duration, secret []byte) (sessions.Store, error) {
-	// Without these two the driver waits 30 s for a lost server, and forever for
-	// a silent one. The URI comes last: its timeoutMS, if any, wins.
+	// Without these two the driver waits 30 s for a lost server, and a minute or
+	// more for a silent one. The URI comes last: its timeoutMS, if any, wins.
 	config := options.Client().SetServerSelectionTimeout(timeout).SetTimeout(timeout).ApplyURI(uri)
 	client, err := mongo.Connect(context.Background(), config)
 	if err != nil {

@@ -189,7 +189,7 @@ func TestASilentServerIsA503InTime(t *testing.T) {
 		got := visitor.send(http.MethodGet, app+"/incr")
 		assert.Equal(t, http.StatusServiceUnavailable, got.status)
 		assert.JSONEq(t, unavailable, got.body)
-		assert.Less(t, time.Since(start), 30*time.Second, "MongoDB's driver waits 30 s by default")
+		assert.Less(t, time.Since(start), 15*time.Second, "MongoDB's driver waits a minute or more by default")
 
 		network.restore()
 		assert.Positive(t, firstCount(t, visitor, app), "an empty session was saved over the visitor's")
