@@ -82,7 +82,7 @@ var comparison = []struct {
 		[5]string{"one is lost", "one is lost", "one is lost", "one is lost", "one is lost"}},
 	{"no server at start", noServerAtStart,
 		[5]string{"–", "–", "error", "not noticed", "panic"}},
-	{"the server dies: the library", serverDies(asDocumented),
+	{"the server dies: the library", serverDies(impatiently),
 		[5]string{"–", "–", "an empty session", "an empty session", "an empty session, after up to 30 s"}},
 	{"the server dies: this tutorial", serverDies(asInThisTutorial),
 		[5]string{"–", "–", "503", "503", "503"}},
@@ -90,7 +90,7 @@ var comparison = []struct {
 		[5]string{"–", "–", "the values are lost", "the values are lost", "the values are lost"}},
 	{"it cannot be read for a moment: this tutorial", serverBlips(asInThisTutorial),
 		[5]string{"–", "–", "503, nothing is lost", "503, nothing is lost", "503, nothing is lost"}},
-	{"it does not answer: the library", serverHangs(asDocumented),
+	{"it does not answer: the library", serverHangs(impatiently),
 		[5]string{"–", "–", "the visitor waits", "an empty session, after 500 ms", "the visitor waits"}},
 	{"it does not answer: this tutorial", serverHangs(asInThisTutorial),
 		[5]string{"–", "–", "503", "503", "503"}},
@@ -224,7 +224,7 @@ func (c contender) open(t *testing.T, age int, ensureTTL bool) (sessions.Store, 
 	case "Redis":
 		return redis.NewStore(10, "tcp", c.addr, "", "", testSecret)
 	case "memcached":
-		return memcached.NewStore(memcache.New(c.addr), "session_", testSecret), nil
+		return memcached.NewStore(memcacheClient(c.addr, c.timeout), "session_", testSecret), nil
 	}
 	return mongodriver.NewStore(c.sessions(t), age, ensureTTL, testSecret), nil
 }
@@ -395,7 +395,7 @@ func restartOfTheServer(t *testing.T, c contender) string {
 	case "memcached":
 		return overARestart(t, func() (sessions.Store, func()) {
 			stop := startProgram(t, socket, "memcached", "-u", "root", "-s", socket) // -u is for root only
-			return memcached.NewStore(memcache.New(socket), "session_", testSecret), stop
+			return memcached.NewStore(memcacheClient(socket, time.Minute), "session_", testSecret), stop
 		})
 	case "MongoDB":
 		dir := t.TempDir()
@@ -664,38 +664,44 @@ func (c contender) at(addr string) server {
 // 30 s would change nothing but the wait.
 const briefly = 500 * time.Millisecond
 
+// impatient is the same server with time limits that a lost one can reach: the
+// library's own for memcached, a shorter one for MongoDB.
 func (c contender) impatient() server {
 	s := c.server
+	s.timeout = 0 // then gomemcache has its own
 	if s.uri != "" {
 		s.uri += fmt.Sprintf("&serverSelectionTimeoutMS=%d", briefly.Milliseconds())
 	}
 	return s
 }
 
-// opened opens a store in one of two ways: as the library's documentation does, or
-// as this tutorial does, with the middleware that belongs to it.
+// opened opens a store as the library's documentation does, patiently or not, or as
+// this tutorial does, with the middleware that belongs to it.
 type opened func(c contender, t *testing.T) (sessions.Store, []gin.HandlerFunc)
 
 func asDocumented(c contender, t *testing.T) (sessions.Store, []gin.HandlerFunc) {
 	return c.library(t), nil
 }
 
+func impatiently(c contender, t *testing.T) (sessions.Store, []gin.HandlerFunc) {
+	c.server = c.impatient()
+	return asDocumented(c, t)
+}
+
 func asInThisTutorial(c contender, t *testing.T) (sessions.Store, []gin.HandlerFunc) {
 	t.Helper()
 	var store sessions.Store
-	var err error
-	switch c.column {
-	case "Redis": // as in 03-redis-store/pool
-		store, err = redis.NewStoreWithPool(&redigo.Pool{Dial: func() (redigo.Conn, error) {
-			return redigo.Dial("tcp", c.addr, redigo.DialConnectTimeout(storeTimeout),
-				redigo.DialReadTimeout(storeTimeout), redigo.DialWriteTimeout(storeTimeout))
-		}}, testSecret)
-	case "memcached":
-		store, err = newMemcachedStore(c.addr, storeTimeout, testSecret)
-	case "MongoDB":
-		store, err = newMongoStore(c.uri, c.database, storeTimeout, testSecret)
+	c.timeout = storeTimeout
+	if c.column == "Redis" { // as in 03-redis-store/pool
+		store = connect(t, func() (sessions.Store, error) {
+			return redis.NewStoreWithPool(&redigo.Pool{Dial: func() (redigo.Conn, error) {
+				return redigo.Dial("tcp", c.addr, redigo.DialConnectTimeout(c.timeout),
+					redigo.DialReadTimeout(c.timeout), redigo.DialWriteTimeout(c.timeout))
+			}}, testSecret)
+		})
+	} else {
+		store = c.store(t, testSecret)
 	}
-	require.NoError(t, err)
 	store.Options(cookieOptions())
 	return store, []gin.HandlerFunc{requireStore(store)}
 }
@@ -717,7 +723,6 @@ func serverDies(open opened) func(t *testing.T, c contender) string {
 		if c.addr == "" {
 			return "–"
 		}
-		c.server = c.impatient()
 		network, app, visitor := onALostServer(t, c, open)
 		network.cut()
 		seen := whatAReaderGets(visitor.send(http.MethodGet, app+"/text"))

@@ -67,7 +67,13 @@ func servers(t testing.TB) map[string]server {
 // store connects to the server, as every start of an app does.
 func (s server) store(t testing.TB, secret []byte) sessions.Store {
 	t.Helper()
-	store, err := newStore(s.addr, s.timeout, secret)
+	var store sessions.Store
+	var err error
+	for range 10 { // on a busy machine the server may need longer than the timeout
+		if store, err = newStore(s.addr, s.timeout, secret); err == nil {
+			break
+		}
+	}
 	require.NoError(t, err)
 	return store
 }
