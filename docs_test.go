@@ -66,7 +66,7 @@ func TestTranscripts(t *testing.T) {
 			// longer, but not each time. What is wrong in a README stays wrong.
 			var problems []string
 			for range 3 {
-				once := *r
+				once := *r // it collects the problems
 				if problems = runTranscripts(t, &once, bin); len(problems) == 0 {
 					break
 				}
