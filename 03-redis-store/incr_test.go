@@ -104,7 +104,7 @@ func TestFiftyVisitorsAtOnceEachCountTheirOwnVisits(t *testing.T) {
 		for range 50 {
 			visitor := newBrowser(t)
 			visitors.Go(func() {
-				for visit := range 20 {
+				for visit := range 5 {
 					got := visitor.send(http.MethodGet, app+"/incr")
 					assert.Equal(t, count(visit), got.body)
 				}
