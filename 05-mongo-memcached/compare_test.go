@@ -652,14 +652,6 @@ func noServerAtStart(t *testing.T, c contender) (seen string) {
 	return "not noticed"
 }
 
-// at is the same server at another address.
-func (c contender) at(addr string) server {
-	s := c.server
-	s.uri = strings.Replace(s.uri, s.addr, addr, 1)
-	s.addr = addr
-	return s
-}
-
 // briefly is how long impatient lets the driver look for a lost MongoDB. Its own
 // 30 s would change nothing but the wait.
 const briefly = 500 * time.Millisecond

@@ -166,9 +166,15 @@ func memcacheClient(addr string, timeout time.Duration) *memcache.Client {
 
 // through is the same server behind a proxy, with the timeout of the program.
 func (s server) through(p *proxy) server {
-	s.uri = strings.Replace(s.uri, s.addr, p.addr, 1)
-	s.addr = p.addr
+	s = s.at(p.addr)
 	s.timeout = storeTimeout
+	return s
+}
+
+// at is the same server at another address.
+func (s server) at(addr string) server {
+	s.uri = strings.Replace(s.uri, s.addr, addr, 1)
+	s.addr = addr
 	return s
 }
 
