@@ -8,7 +8,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"log"
 	"net"
@@ -31,13 +30,11 @@ import (
 
 const timeout = time.Second // for each server to answer
 
+var secret = []byte("signs the cookie of this check-up")
+
 func main() {
-	flag.Usage = func() {
-		fmt.Fprintln(os.Stderr, "No flags. REDIS_ADDR, MEMCACHED_ADDR and MONGO_URI say where the servers are.")
-	}
-	flag.Parse()
 	gin.SetMode(gin.ReleaseMode) // keeps Gin's start-up lines out of the list
-	if !checkUp(cookie.NewStore([]byte("signs the cookie of this check-up"))) {
+	if !checkUp(cookie.NewStore(secret)) {
 		os.Exit(1)
 	}
 }
@@ -141,13 +138,14 @@ func roundTrip(engine http.Handler) error {
 }
 
 func pingRedis(addr string) error {
-	conn, err := redis.Dial("tcp", addr,
-		redis.DialConnectTimeout(timeout), redis.DialReadTimeout(timeout),
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	conn, err := redis.DialContext(ctx, "tcp", addr,
 		redis.DialUsername(os.Getenv("REDIS_USERNAME")), redis.DialPassword(os.Getenv("REDIS_PASSWORD")))
 	if err != nil {
 		return err
 	}
-	_, err = conn.Do("PING")
+	_, err = redis.DoContext(conn, ctx, "PING")
 	return errors.Join(err, conn.Close())
 }
 
@@ -156,15 +154,15 @@ func pingMemcached(addrs string) error {
 	if err := servers.SetServers(strings.Split(addrs, ",")...); err != nil {
 		return err
 	}
-	client := memcache.NewFromSelector(servers)
-	client.Timeout = timeout
+	client := memcache.NewFromSelector(servers) // waits for half a second
 	return errors.Join(client.Ping(), client.Close())
 }
 
 // pingMongo also returns the hosts of the URI, which may hold a password.
 func pingMongo(uri string) (hosts string, err error) {
-	ctx := context.Background()
-	config := options.Client().SetServerSelectionTimeout(timeout).SetTimeout(timeout).ApplyURI(uri)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	config := options.Client().ApplyURI(uri)
 	hosts = strings.Join(config.Hosts, ",")
 	client, err := mongo.Connect(ctx, config)
 	if err != nil {

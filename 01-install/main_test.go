@@ -1,20 +1,18 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
-	"os/exec"
 	"regexp"
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/alicebob/miniredis/v2"
+	"gin-sessions-tutorial/01-install/servers/memcachedserver"
+	"gin-sessions-tutorial/01-install/servers/redisserver"
+	"gin-sessions-tutorial/01-install/sessiontest"
+
 	"github.com/gin-contrib/sessions"
 	"github.com/gin-contrib/sessions/cookie"
 	gorilla "github.com/gorilla/sessions"
@@ -22,115 +20,59 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestMain runs the tests or, in a process started by runProgram, the program.
 func TestMain(m *testing.M) {
-	if os.Getenv("RUN_PROGRAM") != "" {
+	sessiontest.Main(m, func() {
+		if os.Getenv("NO_SECRET") != "" {
+			secret = nil // no session works with this
+		}
 		main()
-		return
-	}
-	m.Run()
+	})
 }
 
-// runProgram runs the check-up in a process of its own, with env on top of the
-// test's environment ("NAME=value"), and returns its exit status and all that
-// it printed.
-func runProgram(t *testing.T, env ...string) (status int, output string) {
+// Nobody listens on these ports: it takes root to.
+const (
+	noRedis     = "127.0.0.1:1"
+	noMemcached = "127.0.0.1:2,127.0.0.1:3"
+	noMongo     = "127.0.0.1:4"
+)
+
+// run runs the check-up where no server is, except for what env ("NAME=value") says.
+func run(t *testing.T, env ...string) (status int, output string) {
 	t.Helper()
-	program, err := os.Executable()
-	require.NoError(t, err)
-	patience, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	command := exec.CommandContext(patience, program)
-	command.Env = append(append(os.Environ(), "RUN_PROGRAM=1"), env...)
-	printed, err := command.CombinedOutput()
-	require.NotNil(t, command.ProcessState, "the program did not start: %v", err)
-	return command.ProcessState.ExitCode(), string(printed)
+	nowhere := []string{"REDIS_ADDR=" + noRedis, "REDIS_USERNAME=", "REDIS_PASSWORD=",
+		"MEMCACHED_ADDR=" + noMemcached, "MONGO_URI=mongodb://gopher:burrow@" + noMongo}
+	return sessiontest.Run(t, append(nowhere, env...))
 }
 
-// runWithServer runs the check-up with a Redis that runs. It runs it again when it did
-// not find it: a busy machine may need longer than the second that it waits.
-func runWithServer(t *testing.T, env ...string) (output string) {
+// find runs the check-up until it has found these servers: on a busy machine they
+// may need longer than the second that it waits.
+func find(t *testing.T, servers []string, env ...string) (output string) {
 	t.Helper()
+	missing := regexp.MustCompile("(?m)^(" + strings.Join(servers, "|") + ") +not running")
 	for range 10 {
-		_, output = runProgram(t, env...)
-		if !strings.Contains(output, "redis      not running") {
+		if _, output = run(t, env...); !missing.MatchString(output) {
 			break
 		}
 	}
 	return output
 }
 
-// Nobody listens on these ports: it takes root to.
-const (
-	noRedis     = "127.0.0.1:1"
-	noMemcached = "127.0.0.1:2"
-	noMongo     = "127.0.0.1:3"
-)
-
-func TestTheCheckUpNamesEachMissingServerItsCommandAndItsChapter(t *testing.T) {
-	t.Parallel()
-	status, output := runProgram(t, "REDIS_ADDR="+noRedis, "MEMCACHED_ADDR="+noMemcached, "MONGO_URI=mongodb://"+noMongo)
-
-	assert.Equal(t, 0, status, "a missing server is no failure: chapters 02 and 04 need none")
-	assert.Contains(t, output, "Go         ok           "+runtime.Version()+"\n")
-	assert.Regexp(t, `(?m)^gin +ok +v1\.\d+\.\d+$`, output)
-	assert.Regexp(t, `(?m)^sessions +ok +v1\.\d+\.\d+$`, output)
-	assert.Contains(t, output, "session    ok           two visits with one cookie: 1, 2\n")
-	assert.Contains(t, output, "redis      not running  "+noRedis+", for chapter 03\n")
-	assert.Contains(t, output, "memcached  not running  "+noMemcached+", for chapter 05\n")
-	assert.Contains(t, output, "mongo      not running  "+noMongo+", for chapter 05\n")
-	assert.Contains(t, output, "go run ./01-install/servers")
-}
-
-func TestTheCheckUpFindsAServerThatRuns(t *testing.T) {
-	t.Parallel()
-	redis := miniredis.RunT(t).Addr()
-	output := runWithServer(t, "REDIS_ADDR="+redis, "MEMCACHED_ADDR="+noMemcached, "MONGO_URI=mongodb://"+noMongo)
-	assert.Contains(t, output, "redis      ok           "+redis+"\n")
-}
-
-func TestTheCheckUpTellsARefusalFromAMissingServer(t *testing.T) {
-	t.Parallel()
-	redis := miniredis.RunT(t)
-	redis.RequireAuth("burrow")
-	output := runWithServer(t, "REDIS_ADDR="+redis.Addr(), "REDIS_PASSWORD=wrong",
-		"MEMCACHED_ADDR=localhost", "MONGO_URI=localhost:27017")
-	assert.Regexp(t, `(?m)^redis +not usable  .*WRONGPASS`, output)
-	assert.Regexp(t, `(?m)^memcached +not usable  .*missing port`, output)
-	assert.Regexp(t, `(?m)^mongo +not usable  .*scheme must be`, output)
-}
-
-func TestTheCheckUpDoesNotWaitForASilentServer(t *testing.T) {
-	t.Parallel()
-	silent, err := net.Listen("tcp", "127.0.0.1:0") // connects, but nobody answers
-	require.NoError(t, err)
-	defer silent.Close()
-	addr := silent.Addr().String()
-	_, output := runProgram(t, "REDIS_ADDR="+addr, "MEMCACHED_ADDR="+addr, "MONGO_URI=mongodb://"+addr)
-	assert.Len(t, regexp.MustCompile("(?m)^(redis|memcached|mongo) +not running").FindAllString(output, -1), 3, output)
-}
-
 func TestAVisitorIsCounted(t *testing.T) {
-	t.Parallel()
-	engine := newRouter(cookie.NewStore([]byte("signs the cookies of this test")))
-	answer := httptest.NewRecorder()
-	engine.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/visits", nil))
+	app := sessiontest.Serve(t, newRouter(cookie.NewStore(secret)))
+	alice := sessiontest.NewBrowser(t, "Alice")
 
-	assert.Equal(t, http.StatusOK, answer.Code)
-	assert.Equal(t, "1", answer.Body.String())
-	assert.Len(t, answer.Result().Cookies(), 1)
-	assert.NoError(t, roundTrip(engine), "the second visit has to count 2")
+	assert.Equal(t, "1", alice.Get(app+"/visits"))
+	assert.NotNil(t, alice.Cookie(app), "wanted: a cookie\nlikely cause: nothing was saved, or only after the body")
+	assert.Equal(t, "2", alice.Get(app+"/visits"), "wanted: one more than before\nlikely cause: the number was not set, or not saved")
 }
 
-// brokenStore cannot save a session.
-type brokenStore struct{ sessions.Store }
+func TestAVisitThatIsNotSavedIsA500(t *testing.T) {
+	app := sessiontest.Serve(t, newRouter(sessiontest.CannotSave(cookie.NewStore(secret))))
 
-func (brokenStore) Save(*http.Request, http.ResponseWriter, *gorilla.Session) error {
-	return errors.New("save failed")
-}
+	lost := sessiontest.NewBrowser(t, "Alice").Send(http.MethodGet, app+"/visits")
 
-func (s brokenStore) Get(r *http.Request, name string) (*gorilla.Session, error) {
-	return gorilla.GetRegistry(r).Get(s, name)
+	assert.Equal(t, http.StatusInternalServerError, lost.Status, "wanted: an error\nlikely cause: nobody looked at Save's")
+	assert.Empty(t, lost.Body, "wanted: no number\nlikely cause: the handler goes on after the error")
 }
 
 // forgetfulStore saves, but never finds a session again.
@@ -140,14 +82,89 @@ func (s forgetfulStore) Get(r *http.Request, name string) (*gorilla.Session, err
 	return gorilla.NewSession(s, name), nil
 }
 
-func TestOnlyASessionThatDoesNotWorkFailsTheCheckUp(t *testing.T) {
-	// Not parallel: checkUp reads the variables in this process.
-	t.Setenv("REDIS_ADDR", noRedis)
-	t.Setenv("MEMCACHED_ADDR", noMemcached)
-	t.Setenv("MONGO_URI", "mongodb://"+noMongo)
-	working := cookie.NewStore([]byte("signs the cookies of this test"))
+func TestTheRoundTripFailsWhenASessionDoesNotWork(t *testing.T) {
+	working := cookie.NewStore(secret)
+	assert.NoError(t, roundTrip(newRouter(working)))
 
-	assert.True(t, checkUp(working))
-	assert.False(t, checkUp(brokenStore{working}))
-	assert.False(t, checkUp(forgetfulStore{working}))
+	assert.EqualError(t, roundTrip(newRouter(sessiontest.CannotSave(working))), `visit 1 was answered with status 500 and ""`)
+	assert.EqualError(t, roundTrip(newRouter(forgetfulStore{working})), `visit 2 was answered with status 200 and "1"`)
+
+	failing := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "1", http.StatusTeapot) })
+	assert.EqualError(t, roundTrip(failing), `visit 1 was answered with status 418 and "1\n"`)
+}
+
+func TestAModuleThatIsNotInTheProgramHasNoVersion(t *testing.T) {
+	assert.Equal(t, "unknown version", version("example.com/no/such/module"))
+}
+
+func TestOnlyASessionThatDoesNotWorkFailsTheCheckUp(t *testing.T) {
+	t.Parallel()
+	status, output := run(t, "NO_SECRET=1")
+	assert.Equal(t, 1, status, "wanted: exit status 1, for scripts")
+	assert.Contains(t, output, "session    broken       visit 1 was answered with status 500 and \"\"\n")
+	assert.Contains(t, output, "session not saved: securecookie: hash key is not set\n", "wanted: the cause in the log")
+	assert.Contains(t, output, "mongo      not running", "wanted: the whole list all the same")
+	assert.NotContains(t, output, "two visits")
+}
+
+func TestTheCheckUpNamesEachMissingServerItsCommandAndItsChapter(t *testing.T) {
+	t.Parallel()
+	status, output := run(t)
+
+	assert.Equal(t, 0, status, "wanted: no failure for a missing server, because chapters 02 and 04 need none")
+	assert.Contains(t, output, "Go         ok           "+runtime.Version()+"\n")
+	assert.Regexp(t, `(?m)^gin +ok +v1\.\d+\.\d+$`, output)
+	assert.Regexp(t, `(?m)^sessions +ok +v1\.\d+\.\d+$`, output)
+	assert.Contains(t, output, "session    ok           two visits with one cookie: 1, 2\n")
+	assert.Contains(t, output, "redis      not running  "+noRedis+", for chapter 03\n")
+	assert.Contains(t, output, "memcached  not running  "+noMemcached+", for chapter 05\n")
+	assert.Contains(t, output, "mongo      not running  "+noMongo+", for chapter 05\n", "wanted: the host without the password in the URI")
+	assert.Contains(t, output, "With Docker, this starts them:  docker compose up -d\n")
+	assert.Contains(t, output, "Without it, stand-ins:          go run ./01-install/servers\n")
+	assert.NotContains(t, output, "[GIN", "wanted: the list alone\nlikely cause: main does not set release mode")
+}
+
+func TestTheCheckUpLooksWhereTheServersAreUsually(t *testing.T) {
+	t.Parallel()
+	_, output := run(t, "REDIS_ADDR=", "MEMCACHED_ADDR=", "MONGO_URI=")
+	for _, usual := range []string{"redis .* localhost:6379", "memcached .* localhost:11211", "mongo .* localhost:27017"} {
+		assert.Regexp(t, "(?m)^"+usual+`\b`, output)
+	}
+}
+
+// ../servers has a test in which the check-up finds all three.
+func TestTheCheckUpFindsAServerThatRuns(t *testing.T) {
+	t.Parallel()
+	redis, memcached := redisserver.Run(t), memcachedserver.Run(t)
+	redis.RequireUserAuth("gopher", "burrow")
+
+	output := find(t, []string{"redis", "memcached"},
+		"REDIS_ADDR="+redis.Addr(), "REDIS_USERNAME=gopher", "REDIS_PASSWORD=burrow", "MEMCACHED_ADDR="+memcached)
+
+	assert.Contains(t, output, "redis      ok           "+redis.Addr()+"\n")
+	assert.Contains(t, output, "memcached  ok           "+memcached+"\n")
+	assert.Contains(t, output, "With Docker", "wanted: the ways to the server that is missing")
+}
+
+func TestTheCheckUpTellsARefusalFromAMissingServer(t *testing.T) {
+	t.Parallel()
+	redis := redisserver.Run(t)
+	redis.RequireAuth("burrow")
+	output := find(t, []string{"redis"},
+		"REDIS_ADDR="+redis.Addr(), "REDIS_PASSWORD=wrong", "MEMCACHED_ADDR=localhost", "MONGO_URI=localhost:27017")
+	assert.Regexp(t, `(?m)^redis +not usable  .*, for chapter 03: WRONGPASS`, output)
+	assert.Regexp(t, `(?m)^memcached +not usable +localhost, for chapter 05: .*missing port`, output)
+	assert.Regexp(t, `(?m)^mongo +not usable  .*, for chapter 05: .*scheme must be`, output)
+}
+
+func TestTheCheckUpDoesNotWaitForASilentServer(t *testing.T) {
+	t.Parallel()
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // connects, but nobody answers
+	require.NoError(t, err)
+	defer silent.Close()
+	addr := silent.Addr().String()
+	for _, password := range []string{"", "burrow"} { // which is sent while connecting
+		_, output := run(t, "REDIS_ADDR="+addr, "REDIS_PASSWORD="+password, "MEMCACHED_ADDR="+addr, "MONGO_URI=mongodb://"+addr)
+		assert.Len(t, regexp.MustCompile("(?m)^(redis|memcached|mongo) +not running").FindAllString(output, -1), 3, output)
+	}
 }

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"testing"
 
+	"gin-sessions-tutorial/01-install/sessiontest"
+
 	"github.com/gin-contrib/sessions"
 	"github.com/gin-contrib/sessions/cookie"
 	"github.com/gin-gonic/gin"
@@ -15,7 +17,7 @@ import (
 // does not exist?" (gin-contrib/sessions#19, #40, #109, #115, #190, gin-gonic/gin#533)
 func TestSessionsComesBeforeTheRoutesAndMiddlewareThatUseIt(t *testing.T) {
 	t.Parallel()
-	store := cookie.NewStore([]byte("signs the cookies of this test"))
+	store := cookie.NewStore(sessiontest.Secret)
 	newEngine := func() (r *gin.Engine, panicked *string) {
 		r, panicked = gin.New(), new(string)
 		r.Use(gin.CustomRecoveryWithWriter(nil, func(c *gin.Context, reason any) { // gin.Recovery would log it
@@ -60,6 +62,6 @@ func TestSessionsComesBeforeTheRoutesAndMiddlewareThatUseIt(t *testing.T) {
 		r.Use(greet)                                 // then what reads the session,
 		r.GET("/visits", visits)                     // and the routes last
 
-		assert.NoError(t, roundTrip(r), "is sessions.Sessions above everything that calls sessions.Default?")
+		assert.NoError(t, roundTrip(r), "wanted: no panic\nlikely cause: sessions.Sessions is below something that calls sessions.Default")
 	})
 }

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"testing"
 
+	"gin-sessions-tutorial/01-install/sessiontest"
+
 	"github.com/gin-contrib/sessions"
 	"github.com/gin-contrib/sessions/cookie"
 	"github.com/gin-gonic/gin"
@@ -20,7 +22,7 @@ func serveArticle(t *testing.T, handler gin.HandlerFunc) (url string) {
 	r := gin.New()
 	r.Use(sessions.Sessions("mysession", cookie.NewStore([]byte("secret11111"))))
 	r.GET("/hello", handler)
-	return listen(t, r) + "/hello"
+	return sessiontest.Serve(t, r) + "/hello"
 }
 
 // articleHello is the article's handler without its comments.
@@ -37,24 +39,24 @@ func articleHello(c *gin.Context) {
 func TestTheArticlesHelloAnswersTheSameWithoutASession(t *testing.T) {
 	t.Parallel()
 	url := serveArticle(t, articleHello)
-	visitor := newBrowser(t)
-	first := visitor.send(http.MethodGet, url)
-	require.Len(t, first.cookies, 1)
-	visitor.setCookie(url, first.cookies[0].Value)
+	visitor := sessiontest.NewBrowser(t, "Alice")
+	first := visitor.Send(http.MethodGet, url)
+	require.Len(t, first.Cookies, 1)
+	visitor.SetCookie(url, first.Cookies[0].Value)
 
-	assert.Equal(t, first.body, visitor.get(url))
-	assert.Equal(t, first.body, newBrowser(t).get(url), "nobody can see from the answer whether the session works")
+	assert.Equal(t, first.Body, visitor.Get(url))
+	assert.Equal(t, first.Body, sessiontest.NewBrowser(t, "Alice").Get(url), "nobody can see from the answer whether the session works")
 }
 
 func TestTheArticlesCookieIsSecureAndOpenToScripts(t *testing.T) {
 	t.Parallel()
-	got := newBrowser(t).send(http.MethodGet, serveArticle(t, articleHello))
+	got := sessiontest.NewBrowser(t, "Alice").Send(http.MethodGet, serveArticle(t, articleHello))
 
-	require.Len(t, got.cookies, 1)
-	assert.True(t, got.cookies[0].Secure, "no browser keeps it over plain http, except from localhost")
-	assert.Equal(t, http.SameSiteNoneMode, got.cookies[0].SameSite, "it travels with every other site's requests")
-	assert.False(t, got.cookies[0].HttpOnly)
-	assert.Equal(t, 30*24*60*60, got.cookies[0].MaxAge)
+	require.Len(t, got.Cookies, 1)
+	assert.True(t, got.Cookies[0].Secure, "no browser keeps it over plain http, except from localhost")
+	assert.Equal(t, http.SameSiteNoneMode, got.Cookies[0].SameSite, "it travels with every other site's requests")
+	assert.False(t, got.Cookies[0].HttpOnly)
+	assert.Equal(t, 30*24*60*60, got.Cookies[0].MaxAge)
 }
 
 func TestTheArticlesClearAfterSaveChangesNothing(t *testing.T) {
@@ -67,12 +69,12 @@ func TestTheArticlesClearAfterSaveChangesNothing(t *testing.T) {
 		session.Clear() // where the article has it
 		c.JSON(200, returning)
 	})
-	visitor := newBrowser(t)
-	first := visitor.send(http.MethodGet, url)
-	require.Len(t, first.cookies, 1)
-	visitor.setCookie(url, first.cookies[0].Value) // Go 1.25's jar does not send a Secure cookie over http
+	visitor := sessiontest.NewBrowser(t, "Alice")
+	first := visitor.Send(http.MethodGet, url)
+	require.Len(t, first.Cookies, 1)
+	visitor.SetCookie(url, first.Cookies[0].Value) // Go 1.25's jar does not send a Secure cookie over http
 
-	assert.Equal(t, "true", visitor.get(url), "the value is still there")
+	assert.Equal(t, "true", visitor.Get(url), "the value is still there")
 }
 
 func TestClearAndSaveKeepTheCookie(t *testing.T) {
@@ -83,10 +85,10 @@ func TestClearAndSaveKeepTheCookie(t *testing.T) {
 		session.Clear()
 		session.Save()
 	})
-	got := newBrowser(t).send(http.MethodGet, url)
+	got := sessiontest.NewBrowser(t, "Alice").Send(http.MethodGet, url)
 
-	require.Len(t, got.cookies, 1)
-	assert.Positive(t, got.cookies[0].MaxAge, "Clear is no logout: the browser keeps the cookie")
+	require.Len(t, got.Cookies, 1)
+	assert.Positive(t, got.Cookies[0].MaxAge, "Clear is no logout: the browser keeps the cookie")
 }
 
 func TestTheArticlesDroppedSaveErrorAnswers200(t *testing.T) {
@@ -97,8 +99,8 @@ func TestTheArticlesDroppedSaveErrorAnswers200(t *testing.T) {
 		session.Save()
 		c.JSON(200, gin.H{"saved": "who knows"})
 	})
-	got := newBrowser(t).send(http.MethodGet, url)
+	got := sessiontest.NewBrowser(t, "Alice").Send(http.MethodGet, url)
 
-	assert.Equal(t, http.StatusOK, got.status)
-	assert.Empty(t, got.cookies, "nothing was saved, and nobody was told")
+	assert.Equal(t, http.StatusOK, got.Status)
+	assert.Empty(t, got.Cookies, "nothing was saved, and nobody was told")
 }

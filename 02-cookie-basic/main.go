@@ -9,8 +9,6 @@ package main
 
 import (
 	"cmp"
-	"errors"
-	"flag"
 	"fmt"
 	"log"
 	"net/http"
@@ -26,16 +24,7 @@ const (
 	maxAge      = 24 * 60 * 60 // one day, in seconds
 )
 
-// usage is what -h prints.
-const usage = `This program has no flags. It reads the variables
-  ADDR            where it listens, :8000 if not set
-  SESSION_SECRET  the key that signs the cookies, 32 bytes or more
-  GIN_MODE        release, once deployed
-`
-
 func main() {
-	flag.Usage = func() { fmt.Fprint(os.Stderr, usage) }
-	flag.Parse()
 	secret, err := sessionSecret()
 	if err != nil {
 		log.Fatal(err)
@@ -129,14 +118,12 @@ func saveFailed(c *gin.Context, err error) {
 // sessionSecret returns the key that signs the cookies, from SESSION_SECRET.
 func sessionSecret() ([]byte, error) {
 	secret := os.Getenv("SESSION_SECRET")
-	switch {
-	case secret == "" && gin.Mode() == gin.ReleaseMode:
-		return nil, errors.New("SESSION_SECRET is not set: release mode needs one of 32 bytes or more")
-	case secret == "":
+	if secret == "" && gin.Mode() != gin.ReleaseMode {
 		log.Print("warning: SESSION_SECRET is not set: anybody can sign cookies")
 		return []byte("development only: everybody knows"), nil
-	case len(secret) < 32:
-		return nil, fmt.Errorf("SESSION_SECRET has %d bytes: use 32 or more", len(secret))
+	}
+	if len(secret) < 32 {
+		return nil, fmt.Errorf("SESSION_SECRET has %d bytes: it needs 32 or more", len(secret))
 	}
 	return []byte(secret), nil
 }

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"gin-sessions-tutorial/01-install/sessiontest"
+
 	"github.com/gin-contrib/sessions"
 	"github.com/gin-contrib/sessions/cookie"
 	"github.com/gin-gonic/gin"
@@ -29,22 +31,22 @@ func serveApp(t *testing.T, store sessions.Store, routes func(r *gin.Engine)) st
 	r := gin.New()
 	r.Use(gin.RecoveryWithWriter(io.Discard), sessions.Sessions(sessionName, store))
 	routes(r)
-	return listen(t, r)
+	return sessiontest.Serve(t, r)
 }
 
 // storeWith returns the chapter's store with these options.
 func storeWith(options sessions.Options) sessions.Store {
-	store := newStore(testSecret)
+	store := newStore(sessiontest.Secret)
 	store.Options(options)
 	return store
 }
 
-// visitAnyHostAt lets the browser find the app under every host name, as if the
+// findAnyHostAt lets the browser find the app under every host name, as if the
 // DNS said so: http://shop.example/hello goes to the app, with the cookies of
 // shop.example.
-func (b *browser) visitAnyHostAt(app string) {
+func findAnyHostAt(app string, b *sessiontest.Browser) {
 	address := strings.TrimPrefix(app, "http://")
-	b.client.Transport.(*http.Transport).DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
+	b.Client.Transport.(*http.Transport).DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, network, address)
 	}
 }
@@ -68,22 +70,22 @@ func TestClearIsNoLogoutButMaxAgeMinusOneIs(t *testing.T) {
 		})
 		r.POST("/logout", logout) // main.go: Clear, all options, MaxAge -1, Save
 	})
-	visitor := newBrowser(t)
-	visitor.get(app + "/hello")
-	copied := visitor.cookie(app).Value
+	visitor := sessiontest.NewBrowser(t, "Alice")
+	visitor.Get(app + "/hello")
+	copied := visitor.CookieValue(app)
 
-	visitor.send(http.MethodPost, app+"/account/logout")
-	assert.JSONEq(t, returningVisitor, visitor.get(app+"/hello"),
+	visitor.Send(http.MethodPost, app+"/account/logout")
+	assert.JSONEq(t, returningVisitor, visitor.Get(app+"/hello"),
 		"without Path / the browser drops another cookie, that of /account")
 
-	visitor.send(http.MethodPost, app+"/clear")
-	assert.NotNil(t, visitor.cookie(app), "Clear empties the session, and the browser keeps it")
+	visitor.Send(http.MethodPost, app+"/clear")
+	assert.NotNil(t, visitor.Cookie(app), "Clear empties the session, and the browser keeps it")
 
-	visitor.send(http.MethodPost, app+"/logout")
-	assert.Nil(t, visitor.cookie(app), "the cookie is still there: is it MaxAge -1, Path / and then Save?")
+	visitor.Send(http.MethodPost, app+"/logout")
+	assert.Nil(t, visitor.Cookie(app), "the cookie is still there: is it MaxAge -1, Path / and then Save?")
 
-	visitor.setCookie(app, copied)
-	assert.JSONEq(t, returningVisitor, visitor.get(app+"/hello"),
+	visitor.SetCookie(app, copied)
+	assert.JSONEq(t, returningVisitor, visitor.Get(app+"/hello"),
 		"a copy works on: only a store on the server can take a session back")
 }
 
@@ -123,15 +125,15 @@ func TestAStructOrMapHasToBeRegisteredWithGob(t *testing.T) {
 					c.String(http.StatusOK, "nothing")
 				})
 			})
-			visitor := newBrowser(t)
-			login := visitor.send(http.MethodPost, app+"/login")
+			visitor := sessiontest.NewBrowser(t, "Alice")
+			login := visitor.Send(http.MethodPost, app+"/login")
 
 			if test.want == "nothing" {
-				assert.Equal(t, http.StatusInternalServerError, login.status)
-				assert.Contains(t, login.body, "gob: type not registered for interface")
-				assert.Empty(t, login.cookies, "one bad value, and the others are not saved either")
+				assert.Equal(t, http.StatusInternalServerError, login.Status)
+				assert.Contains(t, login.Body, "gob: type not registered for interface")
+				assert.Empty(t, login.Cookies, "one bad value, and the others are not saved either")
 			}
-			assert.Equal(t, test.want, visitor.get(app+"/user"), "was the type registered, and Save's error looked at?")
+			assert.Equal(t, test.want, visitor.Get(app+"/user"), "was the type registered, and Save's error looked at?")
 		})
 	}
 }
@@ -173,34 +175,34 @@ func TestSaveThenRedirectWith303KeepsTheSession(t *testing.T) {
 
 	t.Run("an ignored error of Save is a lost session", func(t *testing.T) {
 		app := login(t, http.StatusSeeOther)
-		assert.Equal(t, "nobody", newBrowser(t).get(app+"/careless"))
-		assert.Equal(t, "Ann", newBrowser(t).get(app+"/login"))
+		assert.Equal(t, "nobody", sessiontest.NewBrowser(t, "Alice").Get(app+"/careless"))
+		assert.Equal(t, "Ann", sessiontest.NewBrowser(t, "Alice").Get(app+"/login"))
 	})
 	t.Run("a 301 is asked for once", func(t *testing.T) {
 		app := login(t, http.StatusMovedPermanently)
-		visitor := newBrowser(t)
-		visitor.client.Transport = rememberRedirects{visitor.client.Transport, map[string]string{}}
+		visitor := sessiontest.NewBrowser(t, "Alice")
+		visitor.Client.Transport = rememberRedirects{visitor.Client.Transport, map[string]string{}}
 
-		assert.Equal(t, "Ann", visitor.get(app+"/login"), "the first time all is well")
-		visitor.send(http.MethodPost, app+"/logout")
-		assert.Equal(t, "nobody", visitor.get(app+"/login"), "the second time /login is not even asked")
+		assert.Equal(t, "Ann", visitor.Get(app+"/login"), "the first time all is well")
+		visitor.Send(http.MethodPost, app+"/logout")
+		assert.Equal(t, "nobody", visitor.Get(app+"/login"), "the second time /login is not even asked")
 	})
 	t.Run("a 303 is asked for every time", func(t *testing.T) {
 		app := login(t, http.StatusSeeOther)
-		visitor := newBrowser(t)
-		visitor.client.Transport = rememberRedirects{visitor.client.Transport, map[string]string{}}
+		visitor := sessiontest.NewBrowser(t, "Alice")
+		visitor.Client.Transport = rememberRedirects{visitor.Client.Transport, map[string]string{}}
 
-		assert.Equal(t, "Ann", visitor.get(app+"/login"))
-		visitor.send(http.MethodPost, app+"/logout")
-		assert.Equal(t, "Ann", visitor.get(app+"/login"), "is the redirect a permanent one?")
+		assert.Equal(t, "Ann", visitor.Get(app+"/login"))
+		visitor.Send(http.MethodPost, app+"/logout")
+		assert.Equal(t, "Ann", visitor.Get(app+"/login"), "is the redirect a permanent one?")
 	})
 	t.Run("another host name is another cookie", func(t *testing.T) {
 		app := login(t, http.StatusSeeOther)
-		visitor := newBrowser(t)
-		visitor.get(app + "/login")
+		visitor := sessiontest.NewBrowser(t, "Alice")
+		visitor.Get(app + "/login")
 
-		assert.NotNil(t, visitor.cookie(app))
-		assert.Nil(t, visitor.cookie(strings.Replace(app, "127.0.0.1", "localhost", 1)),
+		assert.NotNil(t, visitor.Cookie(app))
+		assert.Nil(t, visitor.Cookie(strings.Replace(app, "127.0.0.1", "localhost", 1)),
 			"log in at one of the two, and you are a stranger at the other")
 	})
 }
@@ -250,53 +252,53 @@ func TestOptionsReplaceAllOptions(t *testing.T) {
 		r.DELETE("/hello", forgetHello)
 	})
 
-	visitor := newBrowser(t)
-	bad := visitor.send(http.MethodPost, app+"/account/only-max-age")
-	require.Len(t, bad.cookies, 1)
-	assert.Empty(t, bad.cookies[0].Path, "the store's Path is not filled in")
-	assert.False(t, bad.cookies[0].HttpOnly, "neither is HttpOnly")
-	assert.Zero(t, bad.cookies[0].SameSite, "neither is SameSite")
-	assert.JSONEq(t, returningVisitor, visitor.get(app+"/account/hello"), "the cookie belongs to the folder /account")
-	assert.JSONEq(t, newVisitor, visitor.get(app+"/hello"), "and so this route sees no session")
+	visitor := sessiontest.NewBrowser(t, "Alice")
+	bad := visitor.Send(http.MethodPost, app+"/account/only-max-age")
+	require.Len(t, bad.Cookies, 1)
+	assert.Empty(t, bad.Cookies[0].Path, "the store's Path is not filled in")
+	assert.False(t, bad.Cookies[0].HttpOnly, "neither is HttpOnly")
+	assert.Zero(t, bad.Cookies[0].SameSite, "neither is SameSite")
+	assert.JSONEq(t, returningVisitor, visitor.Get(app+"/account/hello"), "the cookie belongs to the folder /account")
+	assert.JSONEq(t, newVisitor, visitor.Get(app+"/hello"), "and so this route sees no session")
 
-	visitor = newBrowser(t)
-	good := visitor.send(http.MethodPost, app+"/account/remember-me")
-	require.Len(t, good.cookies, 1)
-	assert.Equal(t, week, good.cookies[0].MaxAge)
-	assert.Equal(t, "/", good.cookies[0].Path)
-	assert.True(t, good.cookies[0].HttpOnly, "start from your own options, not from an empty struct")
-	assert.JSONEq(t, returningVisitor, visitor.get(app+"/hello"))
+	visitor = sessiontest.NewBrowser(t, "Alice")
+	good := visitor.Send(http.MethodPost, app+"/account/remember-me")
+	require.Len(t, good.Cookies, 1)
+	assert.Equal(t, week, good.Cookies[0].MaxAge)
+	assert.Equal(t, "/", good.Cookies[0].Path)
+	assert.True(t, good.Cookies[0].HttpOnly, "start from your own options, not from an empty struct")
+	assert.JSONEq(t, returningVisitor, visitor.Get(app+"/hello"))
 
-	next := visitor.send(http.MethodDelete, app+"/hello")
-	require.Len(t, next.cookies, 1)
-	assert.Equal(t, maxAge, next.cookies[0].MaxAge, "nobody remembers Options: the next Save is back at the store's")
+	next := visitor.Send(http.MethodDelete, app+"/hello")
+	require.Len(t, next.Cookies, 1)
+	assert.Equal(t, maxAge, next.Cookies[0].MaxAge, "nobody remembers Options: the next Save is back at the store's")
 }
 
 // Question 6: "since an upgrade the cookie is not kept over plain http"
 // (gorilla PR 276, lakeFS PR 9850)
 func TestWithoutOptionsTheCookieNeedsHTTPS(t *testing.T) {
 	t.Parallel()
-	get := func(store sessions.Store) (visitor *browser, first answer, secondVisit string) {
-		visitor = newBrowser(t)
-		visitor.visitAnyHostAt(serveApp(t, store, func(r *gin.Engine) { r.GET("/hello", hello) }))
-		first = visitor.send(http.MethodGet, "http://shop.example/hello")
-		return visitor, first, visitor.get("http://shop.example/hello")
+	get := func(store sessions.Store) (visitor *sessiontest.Browser, first sessiontest.Answer, secondVisit string) {
+		visitor = sessiontest.NewBrowser(t, "Alice")
+		findAnyHostAt(serveApp(t, store, func(r *gin.Engine) { r.GET("/hello", hello) }), visitor)
+		first = visitor.Send(http.MethodGet, "http://shop.example/hello")
+		return visitor, first, visitor.Get("http://shop.example/hello")
 	}
 
-	visitor, first, secondVisit := get(cookie.NewStore(testSecret)) // and no Options
+	visitor, first, secondVisit := get(cookie.NewStore(sessiontest.Secret)) // and no Options
 	assert.JSONEq(t, newVisitor, secondVisit, "the browser holds the cookie back: it is not https")
-	require.Len(t, first.cookies, 1)
-	assert.True(t, first.cookies[0].Secure)
-	assert.Equal(t, http.SameSiteNoneMode, first.cookies[0].SameSite)
-	assert.False(t, first.cookies[0].HttpOnly)
-	assert.NotNil(t, visitor.cookie("https://shop.example"), "https would get it")
+	require.Len(t, first.Cookies, 1)
+	assert.True(t, first.Cookies[0].Secure)
+	assert.Equal(t, http.SameSiteNoneMode, first.Cookies[0].SameSite)
+	assert.False(t, first.Cookies[0].HttpOnly)
+	assert.NotNil(t, visitor.Cookie("https://shop.example"), "https would get it")
 
 	_, first, secondVisit = get(storeWith(cookieOptions())) // main.go: Secure in release mode only
 	assert.JSONEq(t, returningVisitor, secondVisit, "the cookie did not come back over http: was Secure set?")
-	require.Len(t, first.cookies, 1)
+	require.Len(t, first.Cookies, 1)
 	// On localhost most browsers, and Go's cookie jar, send a Secure cookie over
 	// http as well: so look at the Set-Cookie, too.
-	assert.False(t, first.cookies[0].Secure)
+	assert.False(t, first.Cookies[0].Secure)
 }
 
 // Question 7: "how do I set SameSite, and use the session from another site?"
@@ -332,9 +334,9 @@ func TestAnotherSiteNeedsSameSiteNoneAndSecureAndCORS(t *testing.T) {
 			{"None without Secure", notSecure, false},
 			{"None and Secure", crossSite, true},
 		} {
-			got := newBrowser(t).send(http.MethodGet, app(test.options)+"/hello")
-			require.Len(t, got.cookies, 1)
-			assert.Equal(t, test.want, goesAlongWithFetch(got.cookies[0]), test.name)
+			got := sessiontest.NewBrowser(t, "Alice").Send(http.MethodGet, app(test.options)+"/hello")
+			require.Len(t, got.Cookies, 1)
+			assert.Equal(t, test.want, goesAlongWithFetch(got.Cookies[0]), test.name)
 		}
 	})
 	t.Run("CORS", func(t *testing.T) {
@@ -343,7 +345,7 @@ func TestAnotherSiteNeedsSameSiteNoneAndSecureAndCORS(t *testing.T) {
 			request, err := http.NewRequest(method, url, nil)
 			require.NoError(t, err)
 			request.Header.Set("Origin", origin)
-			response, err := newBrowser(t).client.Do(request)
+			response, err := sessiontest.NewBrowser(t, "Alice").Client.Do(request)
 			require.NoError(t, err)
 			response.Body.Close()
 			return response.StatusCode, response.Header
@@ -365,9 +367,9 @@ func TestAnotherSiteNeedsSameSiteNoneAndSecureAndCORS(t *testing.T) {
 	})
 	t.Run("another port is the same site", func(t *testing.T) {
 		url := app(cookieOptions())
-		visitor := newBrowser(t)
-		visitor.get(url + "/hello")
-		assert.NotNil(t, visitor.cookie("http://127.0.0.1:3000"), "cookies know no ports: Lax is enough here")
+		visitor := sessiontest.NewBrowser(t, "Alice")
+		visitor.Get(url + "/hello")
+		assert.NotNil(t, visitor.Cookie("http://127.0.0.1:3000"), "cookies know no ports: Lax is enough here")
 	})
 }
 
@@ -410,13 +412,13 @@ func TestAnOldCookieGivesNilSoCheckTheType(t *testing.T) {
 			c.String(http.StatusOK, "hello "+name)
 		})
 	})
-	for name, broken := range brokenCookies(t) {
+	for name, broken := range program.BrokenCookies(t) {
 		t.Run(name, func(t *testing.T) {
-			visitor := newBrowser(t)
-			visitor.setCookie(app, broken)
+			visitor := sessiontest.NewBrowser(t, "Alice")
+			visitor.SetCookie(app, broken)
 
-			assert.Equal(t, "hello stranger", visitor.get(app+"/careful"), "a cookie that cannot be read is a new session")
-			assert.Equal(t, http.StatusInternalServerError, visitor.send(http.MethodGet, app+"/careless").status,
+			assert.Equal(t, "hello stranger", visitor.Get(app+"/careful"), "a cookie that cannot be read is a new session")
+			assert.Equal(t, http.StatusInternalServerError, visitor.Send(http.MethodGet, app+"/careless").Status,
 				"nil.(string) panics: in your handler, not in the library")
 		})
 	}
@@ -426,35 +428,35 @@ func TestAnOldCookieGivesNilSoCheckTheType(t *testing.T) {
 // (gorilla#16, gorilla#249; the log line: sessions#298)
 func TestANewSecretKeepsTheOldOneAsASecondPair(t *testing.T) {
 	t.Parallel()
-	oldSecret, newSecret := testSecret, []byte("the new secret, 32 bytes or more")
-	visitor := newBrowser(t)
-	visitor.get(serve(t, cookie.NewStore(oldSecret)) + "/hello")
+	oldSecret, newSecret := sessiontest.Secret, []byte("the new secret, 32 bytes or more")
+	visitor := sessiontest.NewBrowser(t, "Alice")
+	visitor.Get(serve(t, cookie.NewStore(oldSecret)) + "/hello")
 
 	store := cookie.NewStore(newSecret, nil, oldSecret, nil)
 	rotated := serve(t, store)
-	assert.JSONEq(t, returningVisitor, visitor.get(rotated+"/hello"), "the old sessions are lost: is the old secret the third argument?")
+	assert.JSONEq(t, returningVisitor, visitor.Get(rotated+"/hello"), "the old sessions are lost: is the old secret the third argument?")
 
 	newOnly := serve(t, cookie.NewStore(newSecret))
-	old := visitor.cookie(newOnly).Value
-	assert.JSONEq(t, newVisitor, visitor.get(newOnly+"/hello"), "a new session, status 200; the error is in the log only")
+	old := visitor.CookieValue(newOnly)
+	assert.JSONEq(t, newVisitor, visitor.Get(newOnly+"/hello"), "a new session, status 200; the error is in the log only")
 
-	visitor.setCookie(rotated, old)
-	visitor.send(http.MethodDelete, rotated+"/hello") // saves: signs with the new secret
-	visitor.get(rotated + "/hello")
-	assert.JSONEq(t, returningVisitor, visitor.get(newOnly+"/hello"), "each Save signs with the first secret")
+	visitor.SetCookie(rotated, old)
+	visitor.Send(http.MethodDelete, rotated+"/hello") // saves: signs with the new secret
+	visitor.Get(rotated + "/hello")
+	assert.JSONEq(t, returningVisitor, visitor.Get(newOnly+"/hello"), "each Save signs with the first secret")
 
 	// Without the nil the old secret is no second signing key, but the key that
 	// encrypts.
-	visitor.setCookie(rotated, old)
-	got := visitor.send(http.MethodGet, serve(t, cookie.NewStore(newSecret, oldSecret))+"/hello")
-	assert.Equal(t, http.StatusInternalServerError, got.status, "AES knows keys of 16, 24 and 32 bytes only: every Save fails")
-	assert.Empty(t, got.cookies)
+	visitor.SetCookie(rotated, old)
+	got := visitor.Send(http.MethodGet, serve(t, cookie.NewStore(newSecret, oldSecret))+"/hello")
+	assert.Equal(t, http.StatusInternalServerError, got.Status, "AES knows keys of 16, 24 and 32 bytes only: every Save fails")
+	assert.Empty(t, got.Cookies)
 
 	oldSecret = oldSecret[:32]
-	visitor = newBrowser(t)
-	visitor.get(serve(t, cookie.NewStore(oldSecret)) + "/hello")
-	got = visitor.send(http.MethodGet, serve(t, cookie.NewStore(newSecret, oldSecret))+"/hello")
-	assert.JSONEq(t, newVisitor, got.body, "32 bytes are worse: no error, and the old sessions are lost")
+	visitor = sessiontest.NewBrowser(t, "Alice")
+	visitor.Get(serve(t, cookie.NewStore(oldSecret)) + "/hello")
+	got = visitor.Send(http.MethodGet, serve(t, cookie.NewStore(newSecret, oldSecret))+"/hello")
+	assert.JSONEq(t, newVisitor, got.Body, "32 bytes are worse: no error, and the old sessions are lost")
 }
 
 // Question 15: "securecookie: the value is too long", or "after some time new
@@ -496,19 +498,19 @@ func TestAFullCookieSavesNothingAndSaveSaysSo(t *testing.T) {
 		})
 	})
 
-	visitor := newBrowser(t)
+	visitor := sessiontest.NewBrowser(t, "Alice")
 	for range 30 {
-		assert.Equal(t, http.StatusCreated, visitor.send(http.MethodPost, app+"/careless").status)
+		assert.Equal(t, http.StatusCreated, visitor.Send(http.MethodPost, app+"/careless").Status)
 	}
-	assert.Equal(t, "21", visitor.get(app+"/cart"), "30 were added, and each was answered with 201")
+	assert.Equal(t, "21", visitor.Get(app+"/cart"), "30 were added, and each was answered with 201")
 
-	full := visitor.send(http.MethodPost, app+"/cart")
-	assert.Equal(t, http.StatusInternalServerError, full.status, "was the error of Save looked at?")
-	assert.Empty(t, full.cookies, "the old cookie stays")
+	full := visitor.Send(http.MethodPost, app+"/cart")
+	assert.Equal(t, http.StatusInternalServerError, full.Status, "was the error of Save looked at?")
+	assert.Empty(t, full.Cookies, "the old cookie stays")
 
 	// base64 twice: 4,096 bytes of cookie hold little more than half of that.
 	fits := func(bytes int) bool {
-		return newBrowser(t).send(http.MethodGet, app+"/bytes?value="+strings.Repeat("x", bytes)).status == http.StatusOK
+		return sessiontest.NewBrowser(t, "Alice").Send(http.MethodGet, app+"/bytes?value="+strings.Repeat("x", bytes)).Status == http.StatusOK
 	}
 	assert.True(t, fits(2200))
 	assert.False(t, fits(2300), "more fits now: correct the README")
@@ -522,13 +524,13 @@ func TestTheStoresMaxAgeIsTheLifetimeOnTheServer(t *testing.T) {
 	// worksAt says whether the session still works after so many seconds.
 	worksAt := func(store sessions.Store, seconds int) bool {
 		app := serveApp(t, store, func(r *gin.Engine) { r.GET("/hello", hello) })
-		visitor := newBrowser(t)
-		visitor.get(app + "/hello")
-		visitor.setCookie(app, aged(t, visitor.cookie(app).Value, time.Duration(seconds)*time.Second))
-		return visitor.get(app+"/hello") == returningVisitor
+		visitor := sessiontest.NewBrowser(t, "Alice")
+		visitor.Get(app + "/hello")
+		visitor.SetCookie(app, sessiontest.Aged(t, visitor.CookieValue(app), time.Duration(seconds)*time.Second))
+		return visitor.Get(app+"/hello") == returningVisitor
 	}
 	onlyOptions := func(seconds int) sessions.Store {
-		store := cookie.NewStore(testSecret)
+		store := cookie.NewStore(sessiontest.Secret)
 		store.Options(sessions.Options{Path: "/", MaxAge: seconds}) // for the browser
 		return store
 	}
@@ -625,14 +627,14 @@ func TestSaveAfterTheBodySendsNoCookie(t *testing.T) {
 		}
 		r.GET("/before-next", beforeNext, func(c *gin.Context) { c.JSON(http.StatusOK, "hello") })
 	})
-	visitor := newBrowser(t)
-	visitor.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	visitor := sessiontest.NewBrowser(t, "Alice")
+	visitor.Client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 	for _, path := range []string{"/after-json", "/after-redirect", "/after-next"} {
-		assert.Empty(t, visitor.send(http.MethodGet, app+path).cookies, "%s: the headers are gone already", path)
+		assert.Empty(t, visitor.Send(http.MethodGet, app+path).Cookies, "%s: the headers are gone already", path)
 	}
 	for _, path := range []string{"/before", "/before-next"} {
-		assert.Len(t, visitor.send(http.MethodGet, app+path).cookies, 1, "%s: is Save called before the body?", path)
+		assert.Len(t, visitor.Send(http.MethodGet, app+path).Cookies, 1, "%s: is Save called before the body?", path)
 	}
 }
 
@@ -667,49 +669,49 @@ func TestReadingFlashesIsAChangeToSave(t *testing.T) {
 			c.JSON(http.StatusOK, flashes)
 		})
 	})
-	visitor := newBrowser(t)
-	visitor.send(http.MethodPost, app+"/note")
+	visitor := sessiontest.NewBrowser(t, "Alice")
+	visitor.Send(http.MethodPost, app+"/note")
 
-	assert.Equal(t, `["Saved!"]`, visitor.get(app+"/forgetful"))
-	assert.Equal(t, `["Saved!"]`, visitor.get(app+"/forgetful"), "without Save it is shown for ever")
+	assert.Equal(t, `["Saved!"]`, visitor.Get(app+"/forgetful"))
+	assert.Equal(t, `["Saved!"]`, visitor.Get(app+"/forgetful"), "without Save it is shown for ever")
 
-	assert.Equal(t, `["Saved!"]`, visitor.get(app+"/page"))
-	assert.Equal(t, `null`, visitor.get(app+"/page"), "shown once more: was the session saved, before the body?")
+	assert.Equal(t, `["Saved!"]`, visitor.Get(app+"/page"))
+	assert.Equal(t, `null`, visitor.Get(app+"/page"), "shown once more: was the session saved, before the body?")
 
-	assert.Len(t, visitor.send(http.MethodGet, app+"/eager").cookies, 1, "Flashes counts as a change even when there are none")
-	assert.Empty(t, visitor.send(http.MethodGet, app+"/page").cookies, "no flashes, so nothing to save")
+	assert.Len(t, visitor.Send(http.MethodGet, app+"/eager").Cookies, 1, "Flashes counts as a change even when there are none")
+	assert.Empty(t, visitor.Send(http.MethodGet, app+"/page").Cookies, "no flashes, so nothing to save")
 }
 
 // Question 28: "how do I share a session across subdomains?" (sessions#44)
 func TestADomainSharesTheSessionWithSubdomains(t *testing.T) {
 	t.Parallel()
 	// visit logs in at www.example.com and visits other hosts.
-	visit := func(t *testing.T, domain string) (visitor *browser, first answer) {
+	visit := func(t *testing.T, domain string) (visitor *sessiontest.Browser, first sessiontest.Answer) {
 		options := cookieOptions()
 		options.Domain = domain
-		visitor = newBrowser(t)
-		visitor.visitAnyHostAt(serveApp(t, storeWith(options), func(r *gin.Engine) { r.GET("/hello", hello) }))
-		first = visitor.send(http.MethodGet, "http://www.example.com/hello")
-		require.Len(t, first.cookies, 1)
+		visitor = sessiontest.NewBrowser(t, "Alice")
+		findAnyHostAt(serveApp(t, storeWith(options), func(r *gin.Engine) { r.GET("/hello", hello) }), visitor)
+		first = visitor.Send(http.MethodGet, "http://www.example.com/hello")
+		require.Len(t, first.Cookies, 1)
 		return visitor, first
 	}
 
 	t.Run("without a Domain", func(t *testing.T) {
 		visitor, _ := visit(t, "")
-		assert.JSONEq(t, returningVisitor, visitor.get("http://www.example.com/hello"))
-		assert.JSONEq(t, newVisitor, visitor.get("http://shop.example.com/hello"), "the cookie belongs to www.example.com alone")
+		assert.JSONEq(t, returningVisitor, visitor.Get("http://www.example.com/hello"))
+		assert.JSONEq(t, newVisitor, visitor.Get("http://shop.example.com/hello"), "the cookie belongs to www.example.com alone")
 	})
 	for _, domain := range []string{"example.com", ".example.com"} {
 		t.Run(domain, func(t *testing.T) {
 			visitor, first := visit(t, domain)
-			assert.Equal(t, "example.com", first.cookies[0].Domain, "the dot means nothing any more, and is not sent")
-			assert.JSONEq(t, returningVisitor, visitor.get("http://example.com/hello"))
-			assert.JSONEq(t, returningVisitor, visitor.get("http://shop.example.com/hello"), "is the Domain the name that both hosts end with?")
+			assert.Equal(t, "example.com", first.Cookies[0].Domain, "the dot means nothing any more, and is not sent")
+			assert.JSONEq(t, returningVisitor, visitor.Get("http://example.com/hello"))
+			assert.JSONEq(t, returningVisitor, visitor.Get("http://shop.example.com/hello"), "is the Domain the name that both hosts end with?")
 		})
 	}
 	t.Run("the Domain of another host", func(t *testing.T) {
 		visitor, _ := visit(t, "shop.example.com")
-		assert.JSONEq(t, newVisitor, visitor.get("http://www.example.com/hello"), "the browser refuses a cookie for somebody else")
+		assert.JSONEq(t, newVisitor, visitor.Get("http://www.example.com/hello"), "the browser refuses a cookie for somebody else")
 	})
 }
 
@@ -718,22 +720,22 @@ func TestADomainSharesTheSessionWithSubdomains(t *testing.T) {
 func TestOneKeySignsAndASecondOneEncrypts(t *testing.T) {
 	t.Parallel()
 	encryptionKey := []byte("another key: 16, 24 or 32 bytes!")
-	visit := func(store sessions.Store) (cookie string, second answer) {
+	visit := func(store sessions.Store) (cookie string, second sessiontest.Answer) {
 		app := serve(t, store)
-		visitor := newBrowser(t)
-		visitor.get(app + "/hello")
-		return visitor.cookie(app).Value, visitor.send(http.MethodGet, app+"/hello")
+		visitor := sessiontest.NewBrowser(t, "Alice")
+		visitor.Get(app + "/hello")
+		return visitor.CookieValue(app), visitor.Send(http.MethodGet, app+"/hello")
 	}
 
-	signed, _ := visit(cookie.NewStore(testSecret))
+	signed, _ := visit(cookie.NewStore(sessiontest.Secret))
 	values := map[any]any{}
-	require.NoError(t, gob.NewDecoder(strings.NewReader(plainText(t, signed))).Decode(&values))
+	require.NoError(t, gob.NewDecoder(strings.NewReader(sessiontest.Decode(t, signed))).Decode(&values))
 	assert.Equal(t, map[any]any{"hello": "world"}, values, "anybody can decode it, without the secret")
 
-	encrypted, second := visit(cookie.NewStore(testSecret, encryptionKey))
-	assert.NotContains(t, plainText(t, encrypted), "world", "the value can be read: was there a second key?")
-	assert.JSONEq(t, returningVisitor, second.body, "the app can still read it")
+	encrypted, second := visit(cookie.NewStore(sessiontest.Secret, encryptionKey))
+	assert.NotContains(t, sessiontest.Decode(t, encrypted), "world", "the value can be read: was there a second key?")
+	assert.JSONEq(t, returningVisitor, second.Body, "the app can still read it")
 
-	got := newBrowser(t).send(http.MethodGet, serve(t, cookie.NewStore(testSecret, encryptionKey[:31]))+"/hello")
-	assert.Equal(t, http.StatusInternalServerError, got.status, "NewStore takes a key of any length: it is Save that fails")
+	got := sessiontest.NewBrowser(t, "Alice").Send(http.MethodGet, serve(t, cookie.NewStore(sessiontest.Secret, encryptionKey[:31]))+"/hello")
+	assert.Equal(t, http.StatusInternalServerError, got.Status, "NewStore takes a key of any length: it is Save that fails")
 }

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"io"
 	"net/http"
 	"reflect"
 	"testing"
 
-	"github.com/alicebob/miniredis/v2"
+	"gin-sessions-tutorial/01-install/servers/redisserver"
+	"gin-sessions-tutorial/01-install/sessiontest"
+
 	"github.com/gin-contrib/sessions"
 	"github.com/gin-contrib/sessions/redis"
 	"github.com/gin-gonic/gin"
@@ -13,15 +16,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What the lines of the article's program do, for "What changed since the
-// article" in the README.
+// What the article's lines do today, for the README's "What changed since the
+// article".
 
 // serveArticle runs the article's program on this store, with the handler that
 // it has: no error is looked at.
 func serveArticle(t *testing.T, store sessions.Store) (url string) {
 	t.Helper()
 	r := gin.New()
-	r.Use(gin.RecoveryWithWriter(gin.DefaultWriter), sessions.Sessions("mysession", store))
+	r.Use(gin.RecoveryWithWriter(io.Discard), sessions.Sessions("mysession", store))
 	r.GET("/incr", func(c *gin.Context) {
 		session := sessions.Default(c)
 		var count int
@@ -46,7 +49,7 @@ func serveArticle(t *testing.T, store sessions.Store) (url string) {
 		session.Set("count", "three")
 		session.Save()
 	})
-	return listen(t, r)
+	return sessiontest.Serve(t, r)
 }
 
 func TestTheArticlesCallDoesNotCompile(t *testing.T) {
@@ -61,91 +64,81 @@ func TestTheArticlesCallDoesNotCompile(t *testing.T) {
 
 func TestRedisHasNoUDP(t *testing.T) {
 	t.Parallel()
-	onEachServer(t, func(t *testing.T, s server) {
-		_, err := redis.NewStore(10, "udp", s.addr, "", "", testSecret)
-		assert.Error(t, err)
-	})
+	_, err := redis.NewStore(10, "udp", redisserver.Addr(t), "", "", sessiontest.Secret)
+	assert.Error(t, err)
 }
 
 func TestTheArticlesDroppedNewStoreErrorPanics(t *testing.T) {
 	t.Parallel()
-	store, _ := redis.NewStore(10, "tcp", "127.0.0.1:1", "", "", testSecret)
+	store, _ := redis.NewStore(10, "tcp", "127.0.0.1:1", "", "", sessiontest.Secret)
 	require.Nil(t, store)
 
-	got := newBrowser(t).send(http.MethodGet, serveArticle(t, store)+"/incr")
+	got := sessiontest.NewBrowser(t, "Alice").Send(http.MethodGet, serveArticle(t, store)+"/incr")
 
-	assert.Equal(t, http.StatusInternalServerError, got.status, "a nil pointer, on the first request")
+	assert.Equal(t, http.StatusInternalServerError, got.Status, "a nil pointer, on the first request")
 }
 
 func TestTheArticlesDroppedSaveErrorAnswers200(t *testing.T) {
 	t.Parallel()
-	redis := miniredis.RunT(t)
-	url := serveArticle(t, server{addr: redis.Addr()}.store(t, testSecret))
-	visitor := newBrowser(t)
-	visitor.get(url + "/incr")
-	visitor.get(url + "/incr")
+	redis := redisserver.Run(t)
+	url := serveArticle(t, open(t, redis.Addr()))
+	visitor := sessiontest.NewBrowser(t, "Alice")
+	visitor.Get(url + "/incr")
+	visitor.Get(url + "/incr")
 
 	redis.SetError("OOM command not allowed when used memory > 'maxmemory'.")
 
-	assert.JSONEq(t, count(0), visitor.get(url+"/incr"), "nothing was read and nothing saved, and the status is 200")
+	assert.JSONEq(t, `{"count":0}`, visitor.Get(url+"/incr"), "nothing was read and nothing saved, and the status is 200")
 }
 
 func TestTheArticlesProgramLosesTheSessionInABlip(t *testing.T) {
 	t.Parallel()
-	onEachServer(t, func(t *testing.T, s server) {
-		t.Parallel()
-		network := newProxy(t, s.addr)
-		url := serveArticle(t, s.through(network).store(t, testSecret))
-		visitor := newBrowser(t)
-		for visit := range 5 {
-			require.JSONEq(t, count(visit), visitor.get(url+"/incr"))
-		}
+	network := sessiontest.NewProxy(t, redisserver.Addr(t))
+	url := serveArticle(t, open(t, network.Addr))
+	visitor := sessiontest.NewBrowser(t, "Alice")
+	for visit := range 5 {
+		require.Equal(t, visit, sessiontest.Count(t, visitor.Send(http.MethodGet, url+"/incr")))
+	}
 
-		network.cutOn(s.read, 1)
+	network.CutOn(sessiontest.Redis(newStore).Read, 1)
 
-		assert.JSONEq(t, count(0), visitor.get(url+"/incr"), "status 200: nobody notices")
-		assert.JSONEq(t, count(1), visitor.get(url+"/incr"), "the five visits are gone for good")
-	})
+	assert.JSONEq(t, `{"count":0}`, visitor.Get(url+"/incr"), "status 200: nobody notices")
+	assert.JSONEq(t, `{"count":1}`, visitor.Get(url+"/incr"), "the five visits are gone for good")
 }
 
 func TestClearAndSaveKeepTheKey(t *testing.T) {
 	t.Parallel()
-	onEachServer(t, func(t *testing.T, s server) {
-		store := s.store(t, testSecret)
-		url := serveArticle(t, store)
-		visitor := newBrowser(t)
-		visitor.get(url + "/incr")
-		key := keyOf(t, store, visitor.cookie(url))
+	addr := redisserver.Addr(t)
+	store := open(t, addr)
+	url := serveArticle(t, store)
+	visitor := sessiontest.NewBrowser(t, "Alice")
+	visitor.Get(url + "/incr")
+	key := keyOf(t, store, visitor.CookieValue(url))
 
-		visitor.get(url + "/clear")
+	visitor.Get(url + "/clear")
 
-		assert.EqualValues(t, 1, s.command(t, "EXISTS", key), "Clear is no logout")
-		assert.NotNil(t, visitor.cookie(url))
-	})
+	assert.EqualValues(t, 1, do(t, addr, "EXISTS", key), "Clear is no logout")
+	assert.NotNil(t, visitor.Cookie(url))
 }
 
 func TestTheArticlesTypeAssertionPanicsOnAnotherType(t *testing.T) {
 	t.Parallel()
-	onEachServer(t, func(t *testing.T, s server) {
-		store := s.store(t, testSecret)
-		article, ours := serveArticle(t, store), serve(t, store)
-		visitor := newBrowser(t)
-		visitor.get(article + "/word")
+	store := open(t, redisserver.Addr(t))
+	article, ours := serveArticle(t, store), sessiontest.Serve(t, newRouter(store))
+	visitor := sessiontest.NewBrowser(t, "Alice")
+	visitor.Get(article + "/word")
 
-		assert.Equal(t, http.StatusInternalServerError, visitor.send(http.MethodGet, article+"/incr").status)
-		assert.JSONEq(t, count(0), visitor.get(ours+"/incr"), "a value of another type counts as none")
-	})
+	assert.Equal(t, http.StatusInternalServerError, visitor.Send(http.MethodGet, article+"/incr").Status)
+	assert.JSONEq(t, `{"count":0}`, visitor.Get(ours+"/incr"), "a value of another type counts as none")
 }
 
 func TestWithoutOptionsTheCookieIsUnprotected(t *testing.T) {
 	t.Parallel()
-	onEachServer(t, func(t *testing.T, s server) {
-		got := newBrowser(t).send(http.MethodGet, serveArticle(t, s.store(t, testSecret))+"/incr")
+	got := sessiontest.NewBrowser(t, "Alice").Send(http.MethodGet, serveArticle(t, open(t, redisserver.Addr(t)))+"/incr")
 
-		require.Len(t, got.cookies, 1)
-		assert.False(t, got.cookies[0].HttpOnly)
-		assert.False(t, got.cookies[0].Secure)
-		assert.Zero(t, got.cookies[0].SameSite)
-		assert.Equal(t, 30*24*60*60, got.cookies[0].MaxAge)
-	})
+	require.Len(t, got.Cookies, 1)
+	assert.False(t, got.Cookies[0].HttpOnly)
+	assert.False(t, got.Cookies[0].Secure)
+	assert.Zero(t, got.Cookies[0].SameSite)
+	assert.Equal(t, 30*24*60*60, got.Cookies[0].MaxAge)
 }

@@ -10,8 +10,6 @@ package main
 
 import (
 	"cmp"
-	"errors"
-	"flag"
 	"fmt"
 	"log"
 	"net/http"
@@ -27,18 +25,7 @@ const (
 	maxAge      = 24 * 60 * 60 // one day, in seconds
 )
 
-// usage is what -h prints.
-const usage = `This program has no flags. It reads the variables
-  ADDR            where it listens, :8000 if not set
-  SESSION_SECRET  the key that signs the cookies, 32 bytes or more
-  GIN_MODE        release, once deployed
-  REDIS_ADDR      host:port, localhost:6379 if not set
-  REDIS_USERNAME, REDIS_PASSWORD
-`
-
 func main() {
-	flag.Usage = func() { fmt.Fprint(os.Stderr, usage) }
-	flag.Parse()
 	secret, err := sessionSecret()
 	if err != nil {
 		log.Fatal(err)
@@ -52,7 +39,6 @@ func main() {
 	log.Fatalf("cannot serve: %v\nADDR=:9000 listens on another port.", err)
 }
 
-// noRedis takes the address and the error.
 const noRedis = `no Redis at %s: %v
 Ways to get one:
   docker compose up -d redis
@@ -146,14 +132,12 @@ func storeUnavailable(c *gin.Context, err error) {
 // sessionSecret returns the key that signs the cookies, from SESSION_SECRET.
 func sessionSecret() ([]byte, error) {
 	secret := os.Getenv("SESSION_SECRET")
-	switch {
-	case secret == "" && gin.Mode() == gin.ReleaseMode:
-		return nil, errors.New("SESSION_SECRET is not set: release mode needs one of 32 bytes or more")
-	case secret == "":
+	if secret == "" && gin.Mode() != gin.ReleaseMode {
 		log.Print("warning: SESSION_SECRET is not set: anybody can sign cookies")
 		return []byte("development only: everybody knows"), nil
-	case len(secret) < 32:
-		return nil, fmt.Errorf("SESSION_SECRET has %d bytes: use 32 or more", len(secret))
+	}
+	if len(secret) < 32 {
+		return nil, fmt.Errorf("SESSION_SECRET has %d bytes: it needs 32 or more", len(secret))
 	}
 	return []byte(secret), nil
 }

@@ -12,7 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/alicebob/miniredis/v2"
+	"gin-sessions-tutorial/01-install/servers/redisserver"
+	"gin-sessions-tutorial/01-install/sessiontest"
+
 	"github.com/benbjohnson/clock"
 	"github.com/gin-contrib/sessions"
 	"github.com/gin-contrib/sessions/cookie"
@@ -36,7 +38,7 @@ func appOn(t *testing.T, store sessions.Store, routes func(r *gin.Engine)) strin
 	r.POST("/login/:user", login)
 	r.GET("/me", me)
 	routes(r)
-	return listen(t, r)
+	return sessiontest.Serve(t, r)
 }
 
 // login believes everybody. Yours asks for a password first.
@@ -65,58 +67,57 @@ func me(c *gin.Context) {
 // gorilla/sessions#160)
 func TestClearAndSaveIsNoLogout(t *testing.T) {
 	t.Parallel()
-	onEachServer(t, func(t *testing.T, s server) {
-		store := s.store(t, testSecret)
-		store.Options(cookieOptions())
-		app := appOn(t, store, func(r *gin.Engine) {
-			r.POST("/account/clear", func(c *gin.Context) {
-				sessions.Default(c).Clear()
-			})
-			r.POST("/account/clear-and-save", func(c *gin.Context) {
-				session := sessions.Default(c)
-				session.Clear()
-				_ = session.Save()
-			})
-			r.POST("/account/no-path", func(c *gin.Context) {
-				session := sessions.Default(c)
-				session.Options(sessions.Options{MaxAge: -1})
-				_ = session.Save()
-			})
-			r.POST("/account/logout", func(c *gin.Context) {
-				session := sessions.Default(c)
-				options := cookieOptions()
-				options.MaxAge = -1
-				session.Options(options)
-				if err := session.Save(); err != nil {
-					storeUnavailable(c, err)
-					return
-				}
-				c.Status(http.StatusNoContent)
-			})
+	addr := redisserver.Addr(t)
+	store := open(t, addr)
+	store.Options(cookieOptions())
+	app := appOn(t, store, func(r *gin.Engine) {
+		r.POST("/account/clear", func(c *gin.Context) {
+			sessions.Default(c).Clear()
 		})
-		for _, test := range []struct {
-			logout   string
-			me, keys int
-			cookie   bool
-		}{
-			{logout: "/account/clear", me: http.StatusOK, keys: 1, cookie: true}, // never saved
-			{logout: "/account/clear-and-save", me: http.StatusUnauthorized, keys: 1, cookie: true},
-			{logout: "/account/no-path", me: http.StatusUnauthorized, keys: 0, cookie: true}, // it expired a cookie of /account
-			{logout: "/account/logout", me: http.StatusUnauthorized, keys: 0, cookie: false},
-		} {
-			t.Run(test.logout, func(t *testing.T) {
-				visitor := newBrowser(t)
-				visitor.send(http.MethodPost, app+"/login/alice")
-				key := keyOf(t, store, visitor.cookie(app))
-
-				visitor.send(http.MethodPost, app+test.logout)
-
-				assert.EqualValues(t, test.keys, s.command(t, "EXISTS", key), "the key in Redis: only MaxAge -1 and Save delete it")
-				assert.Equal(t, test.cookie, visitor.cookie(app) != nil, "the cookie: it goes with MaxAge -1 and its own Path")
-				assert.Equal(t, test.me, visitor.send(http.MethodGet, app+"/me").status, "still logged in, or not")
-			})
-		}
+		r.POST("/account/clear-and-save", func(c *gin.Context) {
+			session := sessions.Default(c)
+			session.Clear()
+			_ = session.Save()
+		})
+		r.POST("/account/no-path", func(c *gin.Context) {
+			session := sessions.Default(c)
+			session.Options(sessions.Options{MaxAge: -1})
+			_ = session.Save()
+		})
+		r.POST("/account/logout", func(c *gin.Context) {
+			session := sessions.Default(c)
+			options := cookieOptions()
+			options.MaxAge = -1
+			session.Options(options)
+			if err := session.Save(); err != nil {
+				storeUnavailable(c, err)
+				return
+			}
+			c.Status(http.StatusNoContent)
+		})
 	})
+	for _, test := range []struct {
+		logout   string
+		me, keys int
+		cookie   bool
+	}{
+		{logout: "/account/clear", me: http.StatusOK, keys: 1, cookie: true}, // never saved
+		{logout: "/account/clear-and-save", me: http.StatusUnauthorized, keys: 1, cookie: true},
+		{logout: "/account/no-path", me: http.StatusUnauthorized, keys: 0, cookie: true}, // it expired a cookie of /account
+		{logout: "/account/logout", me: http.StatusUnauthorized, keys: 0, cookie: false},
+	} {
+		t.Run(test.logout, func(t *testing.T) {
+			visitor := sessiontest.NewBrowser(t, "Alice")
+			visitor.Send(http.MethodPost, app+"/login/alice")
+			key := keyOf(t, store, visitor.CookieValue(app))
+
+			visitor.Send(http.MethodPost, app+test.logout)
+
+			assert.EqualValues(t, test.keys, do(t, addr, "EXISTS", key), "the key in Redis: only MaxAge -1 and Save delete it")
+			assert.Equal(t, test.cookie, visitor.Cookie(app) != nil, "the cookie: it goes with MaxAge -1 and its own Path")
+			assert.Equal(t, test.me, visitor.Send(http.MethodGet, app+"/me").Status, "still logged in, or not")
+		})
+	}
 }
 
 // Question 10: "invalid memory address or nil pointer dereference, with Redis."
@@ -125,7 +126,7 @@ func TestANilStoreMeansThatRedisWasNotThere(t *testing.T) {
 	t.Parallel()
 
 	t.Run("Redis is not there at the start", func(t *testing.T) {
-		store, err := redis.NewStore(10, "tcp", "127.0.0.1:1", "", "", testSecret)
+		store, err := redis.NewStore(10, "tcp", "127.0.0.1:1", "", "", sessiontest.Secret)
 
 		// With "store, _ :=" this would be the first that you hear of it:
 		assert.Panics(t, func() { store.Options(cookieOptions()) }, "a nil store: here, or on the first request")
@@ -134,30 +135,30 @@ func TestANilStoreMeansThatRedisWasNotThere(t *testing.T) {
 	})
 
 	t.Run("Redis is lost later", func(t *testing.T) {
-		db := miniredis.RunT(t)
-		store := server{addr: db.Addr()}.store(t, testSecret)
+		db := redisserver.Run(t)
+		store := open(t, db.Addr())
 		store.Options(cookieOptions())
 		careless := appOn(t, store, func(*gin.Engine) {})
 		careful := appOn(t, store, func(r *gin.Engine) {
 			r.GET("/careful/me", requireStore(store), me)
 		})
-		visitor := newBrowser(t)
-		visitor.send(http.MethodPost, careless+"/login/alice")
+		visitor := sessiontest.NewBrowser(t, "Alice")
+		visitor.Send(http.MethodPost, careless+"/login/alice")
 
 		db.SetError("LOADING Redis is loading the dataset in memory")
-		assert.Equal(t, http.StatusUnauthorized, visitor.send(http.MethodGet, careless+"/me").status,
+		assert.Equal(t, http.StatusUnauthorized, visitor.Send(http.MethodGet, careless+"/me").Status,
 			"Get returns nil, no error: Redis is lost, and alice is told to log in")
-		assert.Equal(t, http.StatusServiceUnavailable, visitor.send(http.MethodPost, careless+"/login/alice").status,
+		assert.Equal(t, http.StatusServiceUnavailable, visitor.Send(http.MethodPost, careless+"/login/alice").Status,
 			"only Save says so")
-		assert.Equal(t, http.StatusServiceUnavailable, visitor.send(http.MethodGet, careful+"/careful/me").status,
+		assert.Equal(t, http.StatusServiceUnavailable, visitor.Send(http.MethodGet, careful+"/careful/me").Status,
 			"requireStore asks for the error that Get has hidden")
 
 		db.SetError("")
-		assert.Equal(t, "alice", visitor.get(careful+"/careful/me"), "her session was there all the time")
+		assert.Equal(t, "alice", visitor.Get(careful+"/careful/me"), "her session was there all the time")
 	})
 
 	t.Run("the name is none for a cookie", func(t *testing.T) {
-		store := server{addr: miniredis.RunT(t).Addr()}.store(t, testSecret)
+		store := open(t, redisserver.Run(t).Addr())
 		visit := func(name string) int {
 			r := gin.New()
 			r.Use(gin.RecoveryWithWriter(io.Discard), sessions.Sessions(name, store))
@@ -180,16 +181,17 @@ func TestTheUserNameComesBeforeThePassword(t *testing.T) {
 	// This line compiles as long as these are the parameters.
 	var _ func(size int, network, address, username, password string, keyPairs ...[]byte) (redis.Store, error) = redis.NewStore
 
-	db := miniredis.RunT(t)
+	db := redisserver.Run(t)
 	db.RequireAuth("burrow")
 
 	// Without a user name, leave it empty.
-	store, err := redis.NewStore(10, "tcp", db.Addr(), "", "burrow", testSecret)
+	store, err := redis.NewStore(10, "tcp", db.Addr(), "", "burrow", sessiontest.Secret)
 	require.NoError(t, err, "user name, password, key: in this order")
-	assert.JSONEq(t, count(0), newBrowser(t).get(serve(t, store)+"/incr"), "the last parameter is the key")
+	alice := sessiontest.NewBrowser(t, "Alice")
+	assert.JSONEq(t, `{"count":0}`, alice.Get(sessiontest.Serve(t, newRouter(store))+"/incr"), "the last parameter is the key")
 
 	// Three ways to make the old call compile, and why they do not work:
-	_, err = redis.NewStore(10, "tcp", db.Addr(), "burrow", "", testSecret)
+	_, err = redis.NewStore(10, "tcp", db.Addr(), "burrow", "", sessiontest.Secret)
 	assert.ErrorContains(t, err, "NOAUTH", "the password stood where the user name goes, so none was sent")
 
 	_, err = redis.NewStore(10, "tcp", db.Addr(), "burrow", "my secret key")
@@ -197,8 +199,8 @@ func TestTheUserNameComesBeforeThePassword(t *testing.T) {
 
 	store, err = redis.NewStore(10, "tcp", db.Addr(), "", "burrow")
 	require.NoError(t, err, "keys are optional for the compiler")
-	assert.Equal(t, http.StatusServiceUnavailable, newBrowser(t).send(http.MethodGet, serve(t, store)+"/incr").status,
-		"but not for Save: without a key nothing can be signed")
+	got := alice.Send(http.MethodGet, sessiontest.Serve(t, newRouter(store))+"/incr")
+	assert.Equal(t, http.StatusServiceUnavailable, got.Status, "but not for Save: without a key nothing can be signed")
 }
 
 // versions counts in Redis how often each user was logged out everywhere. The
@@ -273,107 +275,106 @@ func (v versions) leaveOthers(c *gin.Context) {
 // (gin-contrib/sessions#117, #101, boj/redistore#2)
 func TestAVersionPerUserLogsOutEveryDevice(t *testing.T) {
 	t.Parallel()
-	onEachServer(t, func(t *testing.T, s server) {
-		store := s.store(t, testSecret)
-		store.Options(cookieOptions())
-		redisStore, err := redis.GetRedisStore(store)
-		require.NoError(t, err)
-		users := versions{redisStore.Pool}
+	addr := redisserver.Addr(t)
+	store := open(t, addr)
+	store.Options(cookieOptions())
+	redisStore, err := redis.GetRedisStore(store)
+	require.NoError(t, err)
+	users := versions{redisStore.Pool}
 
-		inHandler, goOn := make(chan bool), make(chan bool)
-		app := appOn(t, store, func(r *gin.Engine) {
-			r.POST("/enter/:user", users.enter)
-			private := r.Group("/", users.requireUser)
-			private.GET("/private", me)
-			private.POST("/leave-others", users.leaveOthers)
-			private.POST("/logout", logout)
-			private.POST("/slow", func(c *gin.Context) { // it changes the session, and takes its time
-				session := sessions.Default(c)
-				session.Set("cart", "tea")
-				inHandler <- true
-				<-goOn
-				_ = session.Save()
-			})
+	inHandler, goOn := make(chan bool), make(chan bool)
+	app := appOn(t, store, func(r *gin.Engine) {
+		r.POST("/enter/:user", users.enter)
+		private := r.Group("/", users.requireUser)
+		private.GET("/private", me)
+		private.POST("/leave-others", users.leaveOthers)
+		private.POST("/logout", logout)
+		private.POST("/slow", func(c *gin.Context) { // it changes the session, and takes its time
+			session := sessions.Default(c)
+			session.Set("cart", "tea")
+			inHandler <- true
+			<-goOn
+			_ = session.Save()
 		})
-		enter := func(t *testing.T, user string) *browser {
-			t.Cleanup(func() { s.command(t, "DEL", "version_"+user) })
-			device := newBrowser(t)
-			entered := device.send(http.MethodPost, app+"/enter/"+user)
-			require.Equal(t, http.StatusNoContent, entered.status, "a user without a version has version 0")
-			return device
-		}
-		private := func(device *browser) int { return device.send(http.MethodGet, app+"/private").status }
-
-		t.Run("a logout is for one device", func(t *testing.T) {
-			alice := rand.Text() // the Redis may be a real one: a name that nobody has
-			phone, laptop := enter(t, alice), enter(t, alice)
-
-			phone.send(http.MethodPost, app+"/logout")
-
-			assert.Equal(t, http.StatusUnauthorized, private(phone))
-			assert.Equal(t, http.StatusOK, private(laptop), "the other device has a session of its own")
-		})
-
-		t.Run("everywhere", func(t *testing.T) {
-			alice, bob := rand.Text(), rand.Text()
-			phone, laptop, bobs := enter(t, alice), enter(t, alice), enter(t, bob)
-			require.Equal(t, http.StatusOK, private(phone))
-
-			_, err := users.logoutEverywhere(alice)
-			require.NoError(t, err)
-
-			assert.Equal(t, http.StatusUnauthorized, private(phone), "requireUser has to compare the versions")
-			assert.Equal(t, http.StatusUnauthorized, private(laptop))
-			assert.Equal(t, http.StatusOK, private(bobs), "each user has a version of their own")
-			assert.Equal(t, http.StatusOK, private(enter(t, alice)), "a new log-in has the new version")
-		})
-
-		t.Run("everywhere but here", func(t *testing.T) {
-			alice := rand.Text()
-			phone, laptop := enter(t, alice), enter(t, alice)
-
-			phone.send(http.MethodPost, app+"/leave-others")
-
-			assert.Equal(t, http.StatusOK, private(phone), "this session has to be given the new version")
-			assert.Equal(t, http.StatusUnauthorized, private(laptop))
-		})
-
-		// Why not keep a list of the user's session IDs, and delete their keys?
-		// Because a request that has loaded the session writes it back.
-		for name, test := range map[string]struct {
-			kick func(user, key string)
-			want int
-		}{
-			"a deleted key comes back": {
-				kick: func(_, key string) { s.command(t, "DEL", key) },
-				want: http.StatusOK,
-			},
-			"an old version does not": {
-				kick: func(user, _ string) { _, _ = users.logoutEverywhere(user) },
-				want: http.StatusUnauthorized,
-			},
-		} {
-			t.Run(name, func(t *testing.T) {
-				alice := rand.Text()
-				phone := enter(t, alice)
-				key := keyOf(t, store, phone.cookie(app))
-				slow := make(chan answer, 1)
-				go func() { slow <- phone.send(http.MethodPost, app+"/slow") }()
-				select {
-				case <-inHandler: // it has loaded the session
-				case got := <-slow:
-					require.FailNow(t, "the request was refused", "status %d", got.status)
-				}
-
-				test.kick(alice, key)
-				assert.Equal(t, http.StatusUnauthorized, private(phone), "so far both ways work")
-				goOn <- true
-				<-slow
-
-				assert.Equal(t, test.want, private(phone), "the request in flight has saved the whole session, with its user")
-			})
-		}
 	})
+	enter := func(t *testing.T, name, user string) *sessiontest.Browser {
+		t.Cleanup(func() { do(t, addr, "DEL", "version_"+user) })
+		device := sessiontest.NewBrowser(t, name)
+		entered := device.Send(http.MethodPost, app+"/enter/"+user)
+		require.Equal(t, http.StatusNoContent, entered.Status, "a user without a version has version 0")
+		return device
+	}
+	private := func(device *sessiontest.Browser) int { return device.Send(http.MethodGet, app+"/private").Status }
+
+	t.Run("a logout is for one device", func(t *testing.T) {
+		alice := rand.Text() // the Redis may be a real one: a name that nobody has
+		phone, laptop := enter(t, "Alice's phone", alice), enter(t, "Alice's laptop", alice)
+
+		phone.Send(http.MethodPost, app+"/logout")
+
+		assert.Equal(t, http.StatusUnauthorized, private(phone))
+		assert.Equal(t, http.StatusOK, private(laptop), "the other device has a session of its own")
+	})
+
+	t.Run("everywhere", func(t *testing.T) {
+		alice, bob := rand.Text(), rand.Text()
+		phone, laptop, bobs := enter(t, "Alice's phone", alice), enter(t, "Alice's laptop", alice), enter(t, "Bob", bob)
+		require.Equal(t, http.StatusOK, private(phone))
+
+		_, err := users.logoutEverywhere(alice)
+		require.NoError(t, err)
+
+		assert.Equal(t, http.StatusUnauthorized, private(phone), "requireUser has to compare the versions")
+		assert.Equal(t, http.StatusUnauthorized, private(laptop))
+		assert.Equal(t, http.StatusOK, private(bobs), "each user has a version of their own")
+		assert.Equal(t, http.StatusOK, private(enter(t, "Alice", alice)), "a new log-in has the new version")
+	})
+
+	t.Run("everywhere but here", func(t *testing.T) {
+		alice := rand.Text()
+		phone, laptop := enter(t, "Alice's phone", alice), enter(t, "Alice's laptop", alice)
+
+		phone.Send(http.MethodPost, app+"/leave-others")
+
+		assert.Equal(t, http.StatusOK, private(phone), "this session has to be given the new version")
+		assert.Equal(t, http.StatusUnauthorized, private(laptop))
+	})
+
+	// Why not keep a list of the user's session IDs, and delete their keys?
+	// Because a request that has loaded the session writes it back.
+	for name, test := range map[string]struct {
+		kick func(user, key string)
+		want int
+	}{
+		"a deleted key comes back": {
+			kick: func(_, key string) { do(t, addr, "DEL", key) },
+			want: http.StatusOK,
+		},
+		"an old version does not": {
+			kick: func(user, _ string) { _, _ = users.logoutEverywhere(user) },
+			want: http.StatusUnauthorized,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			alice := rand.Text()
+			phone := enter(t, "Alice's phone", alice)
+			key := keyOf(t, store, phone.CookieValue(app))
+			slow := make(chan sessiontest.Answer, 1)
+			go func() { slow <- phone.Send(http.MethodPost, app+"/slow") }()
+			select {
+			case <-inHandler: // it has loaded the session
+			case got := <-slow:
+				require.FailNow(t, "the request was refused", "status %d", got.Status)
+			}
+
+			test.kick(alice, key)
+			assert.Equal(t, http.StatusUnauthorized, private(phone), "so far both ways work")
+			goOn <- true
+			<-slow
+
+			assert.Equal(t, test.want, private(phone), "the request in flight has saved the whole session, with its user")
+		})
+	}
 }
 
 // keepAlive renews the session of somebody who is logged in, at most once an
@@ -421,32 +422,32 @@ func TestOnlyASaveOfAChangeRenewsTheSession(t *testing.T) {
 		"keepAlive": {middleware: keepAlive, renews: true, soonAgain: 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			db, now := miniredis.RunT(t), clock.NewMock()
+			db, now := redisserver.Run(t), clock.NewMock()
 			now.Set(time.Now())
-			store := server{addr: db.Addr()}.store(t, testSecret)
+			store := open(t, db.Addr())
 			store.Options(cookieOptions()) // a day
 			app := appOn(t, store, func(r *gin.Engine) {
 				r.GET("/page", test.middleware(now.Now), me)
 			})
-			visitor := newBrowser(t)
-			visitor.send(http.MethodPost, app+"/login/alice")
+			visitor := sessiontest.NewBrowser(t, "Alice")
+			visitor.Send(http.MethodPost, app+"/login/alice")
 
 			for range 3 { // a visit every 20 hours: never away for a day
 				now.Add(20 * time.Hour)
 				db.FastForward(20 * time.Hour)
-				page := visitor.send(http.MethodGet, app+"/page")
+				page := visitor.Send(http.MethodGet, app+"/page")
 				if !test.renews {
-					assert.Empty(t, page.cookies, "Save has learned to renew an unchanged session")
+					assert.Empty(t, page.Cookies, "Save has learned to renew an unchanged session")
 					continue
 				}
-				require.Equal(t, http.StatusOK, page.status, "the session was not renewed")
-				require.Len(t, page.cookies, 1, "the browser's clock has to start anew as well")
-				assert.Equal(t, maxAge, page.cookies[0].MaxAge)
+				require.Equal(t, http.StatusOK, page.Status, "the session was not renewed")
+				require.Len(t, page.Cookies, 1, "the browser's clock has to start anew as well")
+				assert.Equal(t, maxAge, page.Cookies[0].MaxAge)
 			}
 
-			page := visitor.send(http.MethodGet, app+"/page")
-			assert.Equal(t, test.renews, page.status == http.StatusOK, "status %d after three visits", page.status)
-			assert.Len(t, page.cookies, test.soonAgain, "keepAlive must not write more than once an hour")
+			page := visitor.Send(http.MethodGet, app+"/page")
+			assert.Equal(t, test.renews, page.Status == http.StatusOK, "status %d after three visits", page.Status)
+			assert.Len(t, page.Cookies, test.soonAgain, "keepAlive must not write more than once an hour")
 		})
 	}
 }
@@ -488,30 +489,28 @@ func TestTheIDIsEmptyUntilTheFirstSave(t *testing.T) {
 		})
 	}
 
-	onEachServer(t, func(t *testing.T, s server) {
-		store := s.store(t, testSecret)
-		store.Options(cookieOptions())
-		app := appOn(t, store, routes)
-		visitor := newBrowser(t)
+	store := open(t, redisserver.Addr(t))
+	store.Options(cookieOptions())
+	app := appOn(t, store, routes)
+	visitor := sessiontest.NewBrowser(t, "Alice")
 
-		assert.Empty(t, visitor.get(app+"/id"), "nothing saved yet")
-		assert.Empty(t, visitor.get(app+"/unchanged"), "Save of nothing makes no ID")
-		id := visitor.get(app + "/saved")
-		assert.Len(t, id, 52, "Set something, Save, then ask for the ID")
-		assert.Equal(t, id, visitor.get(app+"/id"), "from then on every request has it")
-	})
+	assert.Empty(t, visitor.Get(app+"/id"), "nothing saved yet")
+	assert.Empty(t, visitor.Get(app+"/unchanged"), "Save of nothing makes no ID")
+	id := visitor.Get(app + "/saved")
+	assert.Len(t, id, 52, "Set something, Save, then ask for the ID")
+	assert.Equal(t, id, visitor.Get(app+"/id"), "from then on every request has it")
 
 	t.Run("cookie store", func(t *testing.T) {
-		store := cookie.NewStore(testSecret)
+		store := cookie.NewStore(sessiontest.Secret)
 		store.Options(cookieOptions())
 		app := appOn(t, store, routes)
-		visitor := newBrowser(t)
+		visitor := sessiontest.NewBrowser(t, "Alice")
 
-		assert.Empty(t, visitor.get(app+"/saved"), "the session is the cookie: it needs no ID")
-		assert.Empty(t, visitor.get(app+"/id"))
-		id := visitor.get(app + "/own")
+		assert.Empty(t, visitor.Get(app+"/saved"), "the session is the cookie: it needs no ID")
+		assert.Empty(t, visitor.Get(app+"/id"))
+		id := visitor.Get(app + "/own")
 		assert.NotEmpty(t, id)
-		assert.Equal(t, id, visitor.get(app+"/own"), "an ID among the values has to be saved")
+		assert.Equal(t, id, visitor.Get(app+"/own"), "an ID among the values has to be saved")
 	})
 }
 
@@ -555,49 +554,46 @@ func TestMaxAgeZeroDeletesTheSessionInRedis(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			onEachServer(t, func(t *testing.T, s server) {
-				store := s.store(t, testSecret)
-				configure(t, store)
-				app := appOn(t, store, func(r *gin.Engine) { r.GET("/incr", incr) })
-				visitor := newBrowser(t)
+			store := open(t, redisserver.Addr(t))
+			configure(t, store)
+			app := appOn(t, store, func(r *gin.Engine) { r.GET("/incr", incr) })
+			visitor := sessiontest.NewBrowser(t, "Alice")
 
-				first := visitor.send(http.MethodGet, app+"/incr")
-				require.Equal(t, http.StatusOK, first.status)
-				require.Len(t, first.cookies, 1)
-				assert.Empty(t, first.cookies[0].Value, "redistore has learned what MaxAge 0 means: tell the README")
-				assert.JSONEq(t, count(0), visitor.get(app+"/incr"), "Save has deleted the session, and returned no error")
-			})
+			first := visitor.Send(http.MethodGet, app+"/incr")
+			require.Equal(t, http.StatusOK, first.Status)
+			require.Len(t, first.Cookies, 1)
+			assert.Empty(t, first.Cookies[0].Value, "redistore has learned what MaxAge 0 means: tell the README")
+			assert.JSONEq(t, `{"count":0}`, visitor.Get(app+"/incr"), "Save has deleted the session, and returned no error")
 		})
 	}
 
 	t.Run("the way out", func(t *testing.T) {
-		onEachServer(t, func(t *testing.T, s server) {
-			store := s.store(t, testSecret)
-			store.Options(cookieOptions()) // a day, in Redis
-			app := appOn(t, store, func(r *gin.Engine) {
-				r.POST("/enter/:user", func(c *gin.Context) {
-					sessions.Default(c).Set("user", c.Param("user"))
-					if err := saveUntilTheBrowserCloses(c); err != nil {
-						storeUnavailable(c, err)
-						return
-					}
-					c.Status(http.StatusNoContent)
-				})
-				r.POST("/logout", logout)
+		addr := redisserver.Addr(t)
+		store := open(t, addr)
+		store.Options(cookieOptions()) // a day, in Redis
+		app := appOn(t, store, func(r *gin.Engine) {
+			r.POST("/enter/:user", func(c *gin.Context) {
+				sessions.Default(c).Set("user", c.Param("user"))
+				if err := saveUntilTheBrowserCloses(c); err != nil {
+					storeUnavailable(c, err)
+					return
+				}
+				c.Status(http.StatusNoContent)
 			})
-			visitor := newBrowser(t)
-
-			entered := visitor.send(http.MethodPost, app+"/enter/alice")
-			require.Len(t, entered.cookies, 1)
-			assert.Zero(t, entered.cookies[0].MaxAge, "no Max-Age: the browser forgets it when it closes")
-			assert.True(t, entered.cookies[0].Expires.IsZero(), "Expires would keep the cookie as well")
-			assert.True(t, entered.cookies[0].HttpOnly, "everything else has to stay")
-			assert.Equal(t, "alice", visitor.get(app+"/me"))
-			assert.InDelta(t, int64(maxAge), s.command(t, "TTL", keyOf(t, store, visitor.cookie(app))), 3600)
-
-			visitor.send(http.MethodPost, app+"/logout")
-			assert.Nil(t, visitor.cookie(app))
+			r.POST("/logout", logout)
 		})
+		visitor := sessiontest.NewBrowser(t, "Alice")
+
+		entered := visitor.Send(http.MethodPost, app+"/enter/alice")
+		require.Len(t, entered.Cookies, 1)
+		assert.Zero(t, entered.Cookies[0].MaxAge, "no Max-Age: the browser forgets it when it closes")
+		assert.True(t, entered.Cookies[0].Expires.IsZero(), "Expires would keep the cookie as well")
+		assert.True(t, entered.Cookies[0].HttpOnly, "everything else has to stay")
+		assert.Equal(t, "alice", visitor.Get(app+"/me"))
+		assert.InDelta(t, int64(maxAge), do(t, addr, "TTL", keyOf(t, store, visitor.CookieValue(app))), 3600)
+
+		visitor.Send(http.MethodPost, app+"/logout")
+		assert.Nil(t, visitor.Cookie(app))
 	})
 }
 
@@ -608,59 +604,59 @@ func TestMoreThanThirtyDaysNeedSetMaxAge(t *testing.T) {
 	const day = 24 * time.Hour
 	sixtyDays := cookieOptions()
 	sixtyDays.MaxAge = 60 * 24 * 60 * 60
-	start := func(t *testing.T, store sessions.Store) (app string, visitor *browser) {
+	start := func(t *testing.T, store sessions.Store) (app string, visitor *sessiontest.Browser) {
 		app = appOn(t, store, func(r *gin.Engine) { r.GET("/incr", incr) })
-		visitor = newBrowser(t)
-		require.JSONEq(t, count(0), visitor.get(app+"/incr"))
+		visitor = sessiontest.NewBrowser(t, "Alice")
+		require.JSONEq(t, `{"count":0}`, visitor.Get(app+"/incr"))
 		return app, visitor
 	}
 
 	t.Run("Options alone", func(t *testing.T) {
-		db := miniredis.RunT(t)
-		store := server{addr: db.Addr()}.store(t, testSecret)
+		db := redisserver.Run(t)
+		store := open(t, db.Addr())
 		store.Options(sixtyDays)
 		app, visitor := start(t, store)
-		key := keyOf(t, store, visitor.cookie(app))
+		key := keyOf(t, store, visitor.CookieValue(app))
 
 		db.FastForward(31 * day)
-		visitor.setCookie(app, aged(t, visitor.cookie(app).Value, 31*day))
+		visitor.SetCookie(app, sessiontest.Aged(t, visitor.CookieValue(app), 31*day))
 
-		assert.JSONEq(t, count(0), visitor.get(app+"/incr"), "the signature is good for 30 days, whatever the Options say")
+		assert.JSONEq(t, `{"count":0}`, visitor.Get(app+"/incr"), "the signature is good for 30 days, whatever the Options say")
 		assert.True(t, db.Exists(key), "the session is still in Redis, and nobody can reach it")
 	})
 
 	t.Run("SetMaxAge", func(t *testing.T) {
-		db := miniredis.RunT(t)
-		store := server{addr: db.Addr()}.store(t, testSecret)
+		db := redisserver.Run(t)
+		store := open(t, db.Addr())
 		store.Options(sixtyDays)
 		redisStore, err := redis.GetRedisStore(store)
 		require.NoError(t, err)
 		redisStore.SetMaxAge(sixtyDays.MaxAge) // the signature as well
 		app, visitor := start(t, store)
-		first := visitor.cookie(app).Value
+		first := visitor.CookieValue(app)
 
 		db.FastForward(59 * day)
-		visitor.setCookie(app, aged(t, first, 59*day))
-		assert.JSONEq(t, count(1), visitor.get(app+"/incr"), "Options alone leave the signature at 30 days; Options after SetMaxAge set another age")
+		visitor.SetCookie(app, sessiontest.Aged(t, first, 59*day))
+		assert.JSONEq(t, `{"count":1}`, visitor.Get(app+"/incr"), "Options alone leave the signature at 30 days; Options after SetMaxAge set another age")
 
-		visitor.setCookie(app, aged(t, first, 61*day))
-		assert.JSONEq(t, count(0), visitor.get(app+"/incr"), "after sixty days it ends")
+		visitor.SetCookie(app, sessiontest.Aged(t, first, 61*day))
+		assert.JSONEq(t, `{"count":0}`, visitor.Get(app+"/incr"), "after sixty days it ends")
 	})
 
 	t.Run("a short MaxAge", func(t *testing.T) {
-		db := miniredis.RunT(t)
-		store := server{addr: db.Addr()}.store(t, testSecret)
+		db := redisserver.Run(t)
+		store := open(t, db.Addr())
 		minute := cookieOptions()
 		minute.MaxAge = 60
 		store.Options(minute)
 		app, visitor := start(t, store)
-		copied := visitor.cookie(app).Value // what a browser drops, a thief keeps
+		copied := visitor.CookieValue(app) // what a browser drops, a thief keeps
 
 		db.FastForward(61 * time.Second)
-		thief := newBrowser(t)
-		thief.setCookie(app, copied)
+		thief := sessiontest.NewBrowser(t, "the thief")
+		thief.SetCookie(app, copied)
 
-		assert.JSONEq(t, count(0), thief.get(app+"/incr"), "Redis enforces it: the key has expired")
+		assert.JSONEq(t, `{"count":0}`, thief.Get(app+"/incr"), "Redis enforces it: the key has expired")
 	})
 }
 
@@ -678,61 +674,59 @@ func meeting() func() {
 // (boj/redistore#2, gorilla/sessions#10, gin-gonic/gin#2385)
 func TestParallelRequestsOverwriteEachOther(t *testing.T) {
 	t.Parallel()
-	onEachServer(t, func(t *testing.T, s server) {
-		store := s.store(t, testSecret)
-		store.Options(cookieOptions())
-		redisStore, err := redis.GetRedisStore(store)
-		require.NoError(t, err)
-		meetInSession, meetInRedis := meeting(), meeting()
-		app := appOn(t, store, func(r *gin.Engine) {
-			r.POST("/in-session", func(c *gin.Context) {
-				session := sessions.Default(c)
-				visits, _ := session.Get("visits").(int)
-				meetInSession() // both have read before either writes
-				session.Set("visits", visits+1)
-				_ = session.Save()
-			})
-			r.GET("/in-session", func(c *gin.Context) {
-				visits, _ := sessions.Default(c).Get("visits").(int)
-				c.String(http.StatusOK, strconv.Itoa(visits))
-			})
-			r.POST("/in-redis", func(c *gin.Context) {
-				meetInRedis()
-				conn := redisStore.Pool.Get()
-				defer conn.Close()
-				key := "visits_" + sessions.Default(c).ID()
-				visits, err := redigo.Int(conn.Do("INCR", key)) // reads and writes in one step
-				if err == nil {
-					_, err = conn.Do("EXPIRE", key, maxAge)
-				}
-				if err != nil {
-					storeUnavailable(c, err)
-					return
-				}
-				c.String(http.StatusOK, strconv.Itoa(visits))
-			})
+	store := open(t, redisserver.Addr(t))
+	store.Options(cookieOptions())
+	redisStore, err := redis.GetRedisStore(store)
+	require.NoError(t, err)
+	meetInSession, meetInRedis := meeting(), meeting()
+	app := appOn(t, store, func(r *gin.Engine) {
+		r.POST("/in-session", func(c *gin.Context) {
+			session := sessions.Default(c)
+			visits, _ := session.Get("visits").(int)
+			meetInSession() // both have read before either writes
+			session.Set("visits", visits+1)
+			_ = session.Save()
 		})
-		visitor := newBrowser(t)
-		visitor.send(http.MethodPost, app+"/login/alice") // from here on there is an ID
-		twice := func(path string) (bodies []string) {
-			answers := make([]answer, 2)
-			var requests sync.WaitGroup
-			for i := range answers {
-				requests.Go(func() { answers[i] = visitor.send(http.MethodPost, app+path) })
+		r.GET("/in-session", func(c *gin.Context) {
+			visits, _ := sessions.Default(c).Get("visits").(int)
+			c.String(http.StatusOK, strconv.Itoa(visits))
+		})
+		r.POST("/in-redis", func(c *gin.Context) {
+			meetInRedis()
+			conn := redisStore.Pool.Get()
+			defer conn.Close()
+			key := "visits_" + sessions.Default(c).ID()
+			visits, err := redigo.Int(conn.Do("INCR", key)) // reads and writes in one step
+			if err == nil {
+				_, err = conn.Do("EXPIRE", key, maxAge)
 			}
-			requests.Wait()
-			for _, answer := range answers {
-				assert.Equal(t, http.StatusOK, answer.status)
-				bodies = append(bodies, answer.body)
+			if err != nil {
+				storeUnavailable(c, err)
+				return
 			}
-			return bodies
-		}
-
-		twice("/in-session")
-		assert.Equal(t, "1", visitor.get(app+"/in-session"), "each wrote a whole session over the other's: no error, and one visit is lost")
-
-		assert.ElementsMatch(t, []string{"1", "2"}, twice("/in-redis"), "Redis counts one after the other")
+			c.String(http.StatusOK, strconv.Itoa(visits))
+		})
 	})
+	visitor := sessiontest.NewBrowser(t, "Alice")
+	visitor.Send(http.MethodPost, app+"/login/alice") // from here on there is an ID
+	twice := func(path string) (bodies []string) {
+		answers := make([]sessiontest.Answer, 2)
+		var requests sync.WaitGroup
+		for i := range answers {
+			requests.Go(func() { answers[i] = visitor.Send(http.MethodPost, app+path) })
+		}
+		requests.Wait()
+		for _, answer := range answers {
+			assert.Equal(t, http.StatusOK, answer.Status)
+			bodies = append(bodies, answer.Body)
+		}
+		return bodies
+	}
+
+	twice("/in-session")
+	assert.Equal(t, "1", visitor.Get(app+"/in-session"), "each wrote a whole session over the other's: no error, and one visit is lost")
+
+	assert.ElementsMatch(t, []string{"1", "2"}, twice("/in-redis"), "Redis counts one after the other")
 }
 
 // renewID ends the session under its old ID. The next Save makes a new one, with
@@ -757,82 +751,79 @@ func renewID(c *gin.Context) error {
 // wants it, against session fixation)
 func TestALoginNeedsANewSessionID(t *testing.T) {
 	t.Parallel()
-	onEachServer(t, func(t *testing.T, s server) {
-		store := s.store(t, testSecret)
-		store.Options(cookieOptions())
-		app := appOn(t, store, func(r *gin.Engine) {
-			r.GET("/incr", incr)
-			r.POST("/logout", logout)
-			r.POST("/safe-login/:user", func(c *gin.Context) {
-				if err := renewID(c); err != nil {
-					storeUnavailable(c, err)
-					return
-				}
-				login(c)
-			})
+	addr := redisserver.Addr(t)
+	store := open(t, addr)
+	store.Options(cookieOptions())
+	app := appOn(t, store, func(r *gin.Engine) {
+		r.GET("/incr", incr)
+		r.POST("/logout", logout)
+		r.POST("/safe-login/:user", func(c *gin.Context) {
+			if err := renewID(c); err != nil {
+				storeUnavailable(c, err)
+				return
+			}
+			login(c)
 		})
-		// plant gives the victim the attacker's cookie, as a computer that both
-		// use may do. Nobody is logged in.
-		plant := func() (attacker, victim *browser) {
-			attacker, victim = newBrowser(t), newBrowser(t)
-			attacker.get(app + "/incr")
-			victim.setCookie(app, attacker.cookie(app).Value)
-			return attacker, victim
-		}
-
-		attacker, victim := plant()
-		victim.send(http.MethodPost, app+"/login/alice")
-		assert.Equal(t, "alice", attacker.get(app+"/me"), "Set and Save keep the ID: the attacker is alice now")
-
-		attacker, victim = plant()
-		oldKey := keyOf(t, store, attacker.cookie(app))
-		got := victim.send(http.MethodPost, app+"/safe-login/alice")
-		require.Equal(t, http.StatusNoContent, got.status)
-		assert.Len(t, got.cookies, 2, "the old cookie's end, then the new cookie: the last one counts")
-		assert.Equal(t, "alice", victim.get(app+"/me"))
-		assert.JSONEq(t, count(1), victim.get(app+"/incr"), "the values have to move to the new ID")
-		assert.NotEqual(t, oldKey, keyOf(t, store, victim.cookie(app)), "the ID has to be emptied before Save")
-		assert.EqualValues(t, 0, s.command(t, "EXISTS", oldKey), "the old session has to be deleted")
-		assert.Equal(t, http.StatusUnauthorized, attacker.send(http.MethodGet, app+"/me").status, "the old ID is worth nothing now")
-
-		stranger := newBrowser(t) // without a session there is no old ID
-		assert.Len(t, stranger.send(http.MethodPost, app+"/safe-login/bob").cookies, 1, "nothing to delete")
-		assert.Equal(t, "bob", stranger.get(app+"/me"))
-
-		// A log-out is no new ID either.
-		copied := victim.cookie(app)
-		victim.send(http.MethodPost, app+"/logout")
-		victim.setCookie(app, copied.Value)
-		victim.get(app + "/incr")
-		assert.Equal(t, keyOf(t, store, copied), keyOf(t, store, victim.cookie(app)), "an old cookie gets its old ID again")
 	})
+	// plant gives the victim the attacker's cookie, as a computer that both
+	// use may do. Nobody is logged in.
+	plant := func() (attacker, victim *sessiontest.Browser) {
+		attacker, victim = sessiontest.NewBrowser(t, "the thief"), sessiontest.NewBrowser(t, "Alice")
+		attacker.Get(app + "/incr")
+		victim.SetCookie(app, attacker.CookieValue(app))
+		return attacker, victim
+	}
+
+	attacker, victim := plant()
+	victim.Send(http.MethodPost, app+"/login/alice")
+	assert.Equal(t, "alice", attacker.Get(app+"/me"), "Set and Save keep the ID: the attacker is alice now")
+
+	attacker, victim = plant()
+	oldKey := keyOf(t, store, attacker.CookieValue(app))
+	got := victim.Send(http.MethodPost, app+"/safe-login/alice")
+	require.Equal(t, http.StatusNoContent, got.Status)
+	assert.Len(t, got.Cookies, 2, "the old cookie's end, then the new cookie: the last one counts")
+	assert.Equal(t, "alice", victim.Get(app+"/me"))
+	assert.JSONEq(t, `{"count":1}`, victim.Get(app+"/incr"), "the values have to move to the new ID")
+	assert.NotEqual(t, oldKey, keyOf(t, store, victim.CookieValue(app)), "the ID has to be emptied before Save")
+	assert.EqualValues(t, 0, do(t, addr, "EXISTS", oldKey), "the old session has to be deleted")
+	assert.Equal(t, http.StatusUnauthorized, attacker.Send(http.MethodGet, app+"/me").Status, "the old ID is worth nothing now")
+
+	stranger := sessiontest.NewBrowser(t, "a stranger") // without a session there is no old ID
+	assert.Len(t, stranger.Send(http.MethodPost, app+"/safe-login/bob").Cookies, 1, "nothing to delete")
+	assert.Equal(t, "bob", stranger.Get(app+"/me"))
+
+	// A log-out is no new ID either.
+	copied := victim.CookieValue(app)
+	victim.Send(http.MethodPost, app+"/logout")
+	victim.SetCookie(app, copied)
+	victim.Get(app + "/incr")
+	assert.Equal(t, keyOf(t, store, copied), keyOf(t, store, victim.CookieValue(app)), "an old cookie gets its old ID again")
 }
 
 // Question 15: "the value is too long", the Redis side (redistore#4)
 func TestASessionInRedisHasALimitThatYouCanRaise(t *testing.T) {
 	t.Parallel()
-	onEachServer(t, func(t *testing.T, s server) {
-		store := s.store(t, testSecret)
-		app := appOn(t, store, func(r *gin.Engine) {
-			r.GET("/fill", func(c *gin.Context) {
-				session := sessions.Default(c)
-				session.Set("cart", strings.Repeat("x", 5000))
-				if err := session.Save(); err != nil {
-					storeUnavailable(c, err)
-					return
-				}
-				c.Status(http.StatusNoContent)
-			})
+	store := open(t, redisserver.Addr(t))
+	app := appOn(t, store, func(r *gin.Engine) {
+		r.GET("/fill", func(c *gin.Context) {
+			session := sessions.Default(c)
+			session.Set("cart", strings.Repeat("x", 5000))
+			if err := session.Save(); err != nil {
+				storeUnavailable(c, err)
+				return
+			}
+			c.Status(http.StatusNoContent)
 		})
-
-		full := newBrowser(t).send(http.MethodGet, app+"/fill")
-		assert.Equal(t, http.StatusServiceUnavailable, full.status, "more than 4096 bytes were saved")
-
-		rediStore, err := redis.GetRedisStore(store)
-		require.NoError(t, err)
-		rediStore.SetMaxLength(64 * 1024) // bytes
-
-		raised := newBrowser(t).send(http.MethodGet, app+"/fill")
-		assert.Equal(t, http.StatusNoContent, raised.status, "was the limit raised?")
 	})
+
+	full := sessiontest.NewBrowser(t, "Alice").Send(http.MethodGet, app+"/fill")
+	assert.Equal(t, http.StatusServiceUnavailable, full.Status, "more than 4096 bytes were saved")
+
+	rediStore, err := redis.GetRedisStore(store)
+	require.NoError(t, err)
+	rediStore.SetMaxLength(64 * 1024) // bytes
+
+	raised := sessiontest.NewBrowser(t, "Alice").Send(http.MethodGet, app+"/fill")
+	assert.Equal(t, http.StatusNoContent, raised.Status, "was the limit raised?")
 }

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"gin-sessions-tutorial/01-install/sessiontest"
+
 	"github.com/gin-contrib/sessions"
 	"github.com/gin-contrib/sessions/cookie"
 	"github.com/gin-contrib/sessions/memstore"
@@ -47,7 +49,7 @@ func TestMemstorePanicsOnATypeThatGobDoesNotKnow(t *testing.T) {
 			}
 		})
 		r.GET("/order", func(c *gin.Context) { c.JSON(http.StatusOK, sessions.Default(c).Get("order")) })
-		return listen(t, r)
+		return sessiontest.Serve(t, r)
 	}
 
 	for unknown, value := range map[string]any{
@@ -56,29 +58,29 @@ func TestMemstorePanicsOnATypeThatGobDoesNotKnow(t *testing.T) {
 		"gin.H":          gin.H{"tea": 1},
 	} {
 		t.Run(unknown, func(t *testing.T) {
-			inMemory := newBrowser(t).send(http.MethodPost, shop(t, newStore(testSecret), value)+"/buy")
-			assert.Equal(t, http.StatusInternalServerError, inMemory.status)
+			inMemory := sessiontest.NewBrowser(t, "Alice").Send(http.MethodPost, shop(t, newStore(sessiontest.Secret), value)+"/buy")
+			assert.Equal(t, http.StatusInternalServerError, inMemory.Status)
 			assert.Equal(t, "panic: could not copy memstore value. Encoding to gob failed: "+
-				"gob: type not registered for interface: "+unknown, inMemory.body)
-			assert.Empty(t, inMemory.cookies)
+				"gob: type not registered for interface: "+unknown, inMemory.Body)
+			assert.Empty(t, inMemory.Cookies)
 
 			// The other stores return an error. Who ignores it, loses everything
 			// that was to be saved.
-			inCookie := newBrowser(t).send(http.MethodPost, shop(t, cookie.NewStore(testSecret), value)+"/buy")
-			assert.Equal(t, http.StatusServiceUnavailable, inCookie.status)
-			assert.Contains(t, inCookie.body, "gob: type not registered for interface: "+unknown)
-			assert.Empty(t, inCookie.cookies)
+			inCookie := sessiontest.NewBrowser(t, "Alice").Send(http.MethodPost, shop(t, cookie.NewStore(sessiontest.Secret), value)+"/buy")
+			assert.Equal(t, http.StatusServiceUnavailable, inCookie.Status)
+			assert.Contains(t, inCookie.Body, "gob: type not registered for interface: "+unknown)
+			assert.Empty(t, inCookie.Cookies)
 		})
 	}
 
 	t.Run("registered", func(t *testing.T) {
 		gob.Register(order{}) // once, when the program starts
 
-		app := shop(t, newStore(testSecret), order{Items: []string{"tea"}})
-		visitor := newBrowser(t)
-		bought := visitor.send(http.MethodPost, app+"/buy")
-		assert.Equal(t, http.StatusOK, bought.status, "is the type registered? %s", bought.body)
-		assert.JSONEq(t, `{"Items":["tea"]}`, visitor.get(app+"/order"))
+		app := shop(t, newStore(sessiontest.Secret), order{Items: []string{"tea"}})
+		alice := sessiontest.NewBrowser(t, "Alice")
+		bought := alice.Send(http.MethodPost, app+"/buy")
+		assert.Equal(t, http.StatusOK, bought.Status, "is the type registered? %s", bought.Body)
+		assert.JSONEq(t, `{"Items":["tea"]}`, alice.Get(app+"/order"))
 	})
 }
 
@@ -98,24 +100,24 @@ func TestMemstoreKeepsASessionForEveryRobotUnlessYouSaveLess(t *testing.T) {
 			assert.NoError(t, session.Save())
 		})
 		r.POST("/logout", logout)
-		return listen(t, r)
+		return sessiontest.Serve(t, r)
 	}
 
 	t.Run("every page view is saved", func(t *testing.T) {
-		store := newStore(testSecret)
+		store := newStore(sessiontest.Secret)
 		app := shop(t, store, func(c *gin.Context) {
 			session := sessions.Default(c)
 			session.Set("seen", time.Now().Unix())
 			assert.NoError(t, session.Save())
 		})
 		for range 20 {
-			newBrowser(t).get(app)
+			sessiontest.NewBrowser(t, "a robot").Get(app)
 		}
 		assert.Equal(t, 20, kept(t, store), "memstore never removes them: each would stay until the program ends")
 	})
 
 	t.Run("only what has to be remembered is saved", func(t *testing.T) {
-		store := newStore(testSecret)
+		store := newStore(sessiontest.Secret)
 		app := shop(t, store, func(c *gin.Context) {
 			session := sessions.Default(c)
 			if session.Get("user") == nil {
@@ -125,15 +127,15 @@ func TestMemstoreKeepsASessionForEveryRobotUnlessYouSaveLess(t *testing.T) {
 			assert.NoError(t, session.Save())
 		})
 		for range 20 {
-			newBrowser(t).get(app)
+			sessiontest.NewBrowser(t, "a robot").Get(app)
 		}
 		assert.Equal(t, 0, kept(t, store), "a session was saved for a visitor who brought none")
 
-		visitor := newBrowser(t)
-		visitor.send(http.MethodPost, app+"/login")
-		visitor.get(app)
+		alice := sessiontest.NewBrowser(t, "Alice")
+		alice.Send(http.MethodPost, app+"/login")
+		alice.Get(app)
 		assert.Equal(t, 1, kept(t, store))
-		visitor.send(http.MethodPost, app+"/logout")
+		alice.Send(http.MethodPost, app+"/logout")
 		assert.Equal(t, 0, kept(t, store), "MaxAge -1 and Save are the only way out of the map")
 	})
 }
@@ -174,7 +176,7 @@ func TestASessionIsForTheGoroutineOfItsRequestOnly(t *testing.T) {
 
 	t.Run("goroutines that get values and return values do no harm", func(t *testing.T) {
 		r := gin.New()
-		r.Use(sessions.Sessions(sessionName, newStore(testSecret)))
+		r.Use(sessions.Sessions(sessionName, newStore(sessiontest.Secret)))
 		r.GET("/dashboard", func(c *gin.Context) {
 			session := sessions.Default(c)
 			visit, _ := session.Get("visit").(int) // read before you start them: even the first Get writes a map
@@ -191,14 +193,14 @@ func TestASessionIsForTheGoroutineOfItsRequestOnly(t *testing.T) {
 			assert.NoError(t, session.Save())
 			c.String(http.StatusOK, parts[7])
 		})
-		app := listen(t, r)
+		app := sessiontest.Serve(t, r)
 		var visitors sync.WaitGroup
 		for range 10 {
-			visitor := newBrowser(t)
+			visitor := sessiontest.NewBrowser(t, "one of ten")
 			visitors.Go(func() {
 				for visit := range 5 {
-					got := visitor.send(http.MethodGet, app+"/dashboard")
-					assert.Equal(t, fmt.Sprintf("part 7 of visit %d", visit), got.body)
+					got := visitor.Send(http.MethodGet, app+"/dashboard")
+					assert.Equal(t, fmt.Sprintf("part 7 of visit %d", visit), got.Body)
 				}
 			})
 		}
@@ -211,7 +213,7 @@ func TestASessionIsForTheGoroutineOfItsRequestOnly(t *testing.T) {
 // the same one.
 func shareASession() {
 	r := gin.New()
-	r.Use(gin.Recovery(), sessions.Sessions(sessionName, memstore.NewStore(testSecret)))
+	r.Use(gin.Recovery(), sessions.Sessions(sessionName, memstore.NewStore(sessiontest.Secret)))
 	r.GET("/dashboard", func(c *gin.Context) {
 		sessions.Default(c).Get("user")
 		var working sync.WaitGroup

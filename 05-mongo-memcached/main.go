@@ -40,18 +40,8 @@ const (
 	storeTimeout = time.Second
 )
 
-// usage is what -h prints.
-const usage = `go run ./05-mongo-memcached [-store mongo|memcached] reads the variables
-  ADDR            where it listens, :8000 if not set
-  SESSION_SECRET  the key that signs the cookies, 32 bytes or more
-  GIN_MODE        release, once deployed
-  MONGO_URI       mongodb://localhost:27017 if not set
-  MEMCACHED_ADDR  host:port,host:port; localhost:11211 if not set
-`
-
 func main() {
 	name := flag.String("store", "mongo", "where the sessions are kept: mongo or memcached")
-	flag.Usage = func() { fmt.Fprint(os.Stderr, usage) }
 	flag.Parse()
 	secret, err := sessionSecret()
 	if err != nil {
@@ -91,46 +81,13 @@ func newMongoStore(uri, database string, timeout time.Duration, secret []byte) (
 	}
 	// false: with true NewStore would make the index, and panic if it can't.
 	store := mongodriver.NewStore(coll, maxAge, false, secret)
-
-	// mongostore drops its load errors, so ask once more when it found nothing:
-	// only a document that is really gone may become a new session.
-	loadError := func(session *gorilla.Session, err error) error {
-		if err != nil || !session.IsNew || session.ID == "" {
-			return err
-		}
-		err = coll.FindOne(context.Background(), bson.M{"_id": session.ID}).Err()
-		switch {
-		case errors.Is(err, mongo.ErrNoDocuments):
-			return nil
-		case err == nil:
-			return errors.New("the session is there, but could not be loaded")
-		}
-		return err
+	// It drops its load errors, so ask once more when it has found nothing: only a
+	// document that is really gone may become a new session.
+	loadError := func(id string, _ error) error {
+		err := coll.FindOne(context.Background(), bson.M{"_id": id}).Err()
+		return cmp.Or(err, errors.New("the session is there, but could not be loaded"))
 	}
-	return strictStore{store, loadError}, nil
-}
-
-// ensureTTL has MongoDB delete a session one maxAge after its last Save.
-func ensureTTL(coll *mongo.Collection) error {
-	_, err := coll.Indexes().CreateOne(context.Background(), mongo.IndexModel{
-		Keys:    bson.D{{Key: "modified", Value: 1}},
-		Options: options.Index().SetExpireAfterSeconds(maxAge).SetSparse(true), // like the store's own
-	})
-	var refused mongo.CommandError
-	switch {
-	case errors.As(err, &refused) && refused.Name == "NotImplemented":
-		log.Printf("warning: this server has no TTL indexes, old sessions stay in it: %v", err)
-		return nil
-	case errors.As(err, &refused) && refused.Name == "IndexOptionsConflict":
-		return fmt.Errorf(`the sessions have a TTL index with another lifetime: %w
-Change it to this program's, in mongosh:
-  use %s
-  db.runCommand({collMod: %q, index: {keyPattern: {modified: 1}, expireAfterSeconds: %d}})`,
-			err, coll.Database().Name(), coll.Name(), maxAge)
-	case err != nil:
-		return fmt.Errorf("TTL index: %w", err)
-	}
-	return nil
+	return strictStore{store, loadError, mongo.ErrNoDocuments}, nil
 }
 
 // newMemcachedStore spreads the sessions over one or more servers, separated by
@@ -147,15 +104,8 @@ func newMemcachedStore(addrs string, timeout time.Duration, secret []byte) (sess
 		return nil, fmt.Errorf(noServer, "memcached", addrs, err, "memcached", "MEMCACHED_ADDR=host:port,host:port")
 	}
 	store := memcached.NewStore(client, "session_", secret)
-
-	// The store calls it an error when the session is gone: that is a new visitor.
-	loadError := func(_ *gorilla.Session, err error) error {
-		if errors.Is(err, memcache.ErrCacheMiss) {
-			return nil
-		}
-		return err
-	}
-	return strictStore{store, loadError}, nil
+	loadError := func(_ string, err error) error { return err } // this store tells all
+	return strictStore{store, loadError, memcache.ErrCacheMiss}, nil
 }
 
 // noServer takes the server's name, its address, the error, its name in
@@ -170,7 +120,8 @@ Ways to get one:
 // there may be a session, but it could not be read.
 type strictStore struct {
 	sessions.Store
-	loadError func(*gorilla.Session, error) error
+	loadError func(id string, err error) error // why New has found no session
+	gone      error                            // the driver's word for: there is none
 }
 
 // Get keeps the session for the rest of the request, as every store's Get does,
@@ -181,7 +132,37 @@ func (s strictStore) Get(r *http.Request, name string) (*gorilla.Session, error)
 
 func (s strictStore) New(r *http.Request, name string) (*gorilla.Session, error) {
 	session, err := s.Store.New(r, name)
-	return session, s.loadError(session, err)
+	if session.IsNew && session.ID != "" { // a good cookie, but no session
+		err = s.loadError(session.ID, err)
+	}
+	if errors.Is(err, s.gone) {
+		err = nil // a new visitor
+	}
+	return session, err
+}
+
+// ensureTTL has MongoDB delete a session one maxAge after its last Save.
+func ensureTTL(coll *mongo.Collection) error {
+	_, err := coll.Indexes().CreateOne(context.Background(), mongo.IndexModel{
+		Keys:    bson.D{{Key: "modified", Value: 1}},
+		Options: options.Index().SetExpireAfterSeconds(maxAge).SetSparse(true), // like the store's own
+	})
+	var refused mongo.CommandError
+	errors.As(err, &refused) // any other error has no name
+	switch {
+	case err == nil:
+		return nil
+	case refused.Name == "NotImplemented":
+		log.Printf("warning: this server has no TTL indexes, old sessions stay in it: %v", err)
+		return nil
+	case refused.Name == "IndexOptionsConflict":
+		return fmt.Errorf(`the sessions have a TTL index with another lifetime: %w
+Change it to this program's, in mongosh:
+  use %s
+  db.runCommand({collMod: %q, index: {keyPattern: {modified: 1}, expireAfterSeconds: %d}})`,
+			err, coll.Database().Name(), coll.Name(), maxAge)
+	}
+	return fmt.Errorf("TTL index: %w", err)
 }
 
 func newRouter(store sessions.Store) *gin.Engine {
@@ -259,14 +240,12 @@ func storeUnavailable(c *gin.Context, err error) {
 // sessionSecret returns the key that signs the cookies, from SESSION_SECRET.
 func sessionSecret() ([]byte, error) {
 	secret := os.Getenv("SESSION_SECRET")
-	switch {
-	case secret == "" && gin.Mode() == gin.ReleaseMode:
-		return nil, errors.New("SESSION_SECRET is not set: release mode needs one of 32 bytes or more")
-	case secret == "":
+	if secret == "" && gin.Mode() != gin.ReleaseMode {
 		log.Print("warning: SESSION_SECRET is not set: anybody can sign cookies")
 		return []byte("development only: everybody knows"), nil
-	case len(secret) < 32:
-		return nil, fmt.Errorf("SESSION_SECRET has %d bytes: use 32 or more", len(secret))
+	}
+	if len(secret) < 32 {
+		return nil, fmt.Errorf("SESSION_SECRET has %d bytes: it needs 32 or more", len(secret))
 	}
 	return []byte(secret), nil
 }

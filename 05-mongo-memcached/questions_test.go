@@ -12,6 +12,10 @@ import (
 	"testing"
 	"time"
 
+	"gin-sessions-tutorial/01-install/servers/memcachedserver"
+	"gin-sessions-tutorial/01-install/servers/mongoserver"
+	"gin-sessions-tutorial/01-install/sessiontest"
+
 	"github.com/benbjohnson/clock"
 	"github.com/daangn/minimemcached"
 	"github.com/gin-contrib/sessions"
@@ -25,13 +29,15 @@ import (
 	"go.mongodb.org/mongo-driver/mongo/options"
 )
 
+// What people asked about MongoDB, memcached, and several sessions: for QUESTIONS.md.
+
 // Question 15: "securecookie: the value is too long", or: "new items vanish from the
 // cart" (gin-contrib/sessions#119, gorilla/sessions#109, #186, boj/redistore#4,
 // bradleypeabody/gorilla-sessions-memcache#12)
 func TestAbout2200BytesFitIntoASession(t *testing.T) {
 	t.Parallel()
 	onEachServer(t, func(t *testing.T, s server) {
-		store := s.store(t, testSecret)
+		store := s.open(t)
 		var texts sync.Map // stands for your database: the long texts, by their ID
 		note := func(c *gin.Context) string {
 			n, err := strconv.Atoi(c.Query("bytes"))
@@ -72,36 +78,36 @@ func TestAbout2200BytesFitIntoASession(t *testing.T) {
 			text, _ := session.Get("note").(string)
 			c.String(http.StatusOK, "%d", len(text))
 		})
-		app := listen(t, r)
-		visitor := newBrowser(t)
+		app := sessiontest.Serve(t, r)
+		visitor := sessiontest.NewBrowser(t, "Alice")
 
 		// The trap: the answer is 200, but the old note is still there.
-		assert.Equal(t, http.StatusOK, visitor.send(http.MethodPost, app+"/careless?bytes=2000").status)
-		assert.Equal(t, http.StatusOK, visitor.send(http.MethodPost, app+"/careless?bytes=5000").status)
-		assert.Equal(t, "2000", visitor.get(app+"/note"))
+		assert.Equal(t, http.StatusOK, visitor.Send(http.MethodPost, app+"/careless?bytes=2000").Status)
+		assert.Equal(t, http.StatusOK, visitor.Send(http.MethodPost, app+"/careless?bytes=5000").Status)
+		assert.Equal(t, "2000", visitor.Get(app+"/note"))
 
 		// Save had said so. It allows 4096 bytes, of what base64 has made longer twice.
-		refused := visitor.send(http.MethodPost, app+"/checked?bytes=5000")
-		assert.Equal(t, http.StatusInsufficientStorage, refused.status)
-		assert.Contains(t, refused.body, "securecookie: the value is too long")
+		refused := visitor.Send(http.MethodPost, app+"/checked?bytes=5000")
+		assert.Equal(t, http.StatusInsufficientStorage, refused.Status)
+		assert.Contains(t, refused.Body, "securecookie: the value is too long")
 		limit := sort.Search(5000, func(bytes int) bool {
-			return visitor.send(http.MethodPost, fmt.Sprintf("%s/checked?bytes=%d", app, bytes)).status != http.StatusOK
+			return visitor.Send(http.MethodPost, fmt.Sprintf("%s/checked?bytes=%d", app, bytes)).Status != http.StatusOK
 		})
 		assert.InDelta(t, 2200, limit, 50, "a note of this many bytes is the first that does not fit")
 
 		// A way out on every server: keep the ID in the session, the text elsewhere.
-		assert.Equal(t, http.StatusOK, visitor.send(http.MethodPost, app+"/elsewhere?bytes=100000").status)
-		assert.Equal(t, "100000", visitor.get(app+"/note"), "the text belongs into the database, its ID into the session")
+		assert.Equal(t, http.StatusOK, visitor.Send(http.MethodPost, app+"/elsewhere?bytes=100000").Status)
+		assert.Equal(t, "100000", visitor.Get(app+"/note"), "the text belongs into the database, its ID into the session")
 
 		// Another one on memcached: its store can raise the limit. MongoDB's cannot.
 		inner := store.(strictStore).Store // what memcached.NewStore or mongodriver.NewStore returned
 		limited, ok := inner.(interface{ MaxLength(bytes int) })
-		assert.Equal(t, s.uri == "", ok, "only the memcached store has a MaxLength")
+		assert.Equal(t, s.name == "memcached", ok, "only the memcached store has a MaxLength")
 		if ok {
 			limited.MaxLength(100 * 1024) // memcached itself takes 1 MB
-			other := newBrowser(t)
-			assert.Equal(t, http.StatusOK, other.send(http.MethodPost, app+"/checked?bytes=50000").status)
-			assert.Equal(t, "50000", other.get(app+"/note"), "is MaxLength set?")
+			other := sessiontest.NewBrowser(t, "Bob")
+			assert.Equal(t, http.StatusOK, other.Send(http.MethodPost, app+"/checked?bytes=50000").Status)
+			assert.Equal(t, "50000", other.Get(app+"/note"), "is MaxLength set?")
 		}
 	})
 }
@@ -110,7 +116,7 @@ func TestAbout2200BytesFitIntoASession(t *testing.T) {
 func TestSessionsManyGivesEverySessionItsOwnCookie(t *testing.T) {
 	t.Parallel()
 	onEachServer(t, func(t *testing.T, s server) {
-		store := s.store(t, testSecret)
+		store := s.open(t)
 		store.Options(cookieOptions())
 		buy := func(cart func(*gin.Context) sessions.Session) gin.HandlerFunc {
 			return func(c *gin.Context) {
@@ -154,28 +160,28 @@ func TestSessionsManyGivesEverySessionItsOwnCookie(t *testing.T) {
 			cart, login := sessions.DefaultMany(c, "cart"), sessions.DefaultMany(c, "login")
 			c.String(http.StatusOK, "%v for %v", cart.Get("item"), login.Get("user"))
 		})
-		app := listen(t, r)
+		app := sessiontest.Serve(t, r)
 
-		last := newBrowser(t).send(http.MethodPost, app+"/twice/buy")
-		require.Len(t, last.cookies, 1)
-		assert.Equal(t, "login", last.cookies[0].Name, "the item went into the session of the last middleware")
+		last := sessiontest.NewBrowser(t, "Alice").Send(http.MethodPost, app+"/twice/buy")
+		require.Len(t, last.Cookies, 1)
+		assert.Equal(t, "login", last.Cookies[0].Name, "the item went into the session of the last middleware")
 
-		one := newBrowser(t).send(http.MethodPost, app+"/many/default")
-		assert.Contains(t, one.body, "panic: interface conversion", "Default is for Sessions, DefaultMany for SessionsMany")
-		misspelt := newBrowser(t).send(http.MethodPost, app+"/many/misspelt")
-		assert.Contains(t, misspelt.body, "nil pointer dereference", "a name that SessionsMany was not given is a nil session")
+		one := sessiontest.NewBrowser(t, "Alice").Send(http.MethodPost, app+"/many/default")
+		assert.Contains(t, one.Body, "panic: interface conversion", "Default is for Sessions, DefaultMany for SessionsMany")
+		misspelt := sessiontest.NewBrowser(t, "Alice").Send(http.MethodPost, app+"/many/misspelt")
+		assert.Contains(t, misspelt.Body, "nil pointer dereference", "a name that SessionsMany was not given is a nil session")
 
-		visitor := newBrowser(t)
-		bought := visitor.send(http.MethodPost, app+"/many/buy")
-		require.Len(t, bought.cookies, 1, bought.body)
-		assert.Equal(t, "cart", bought.cookies[0].Name)
-		entered := visitor.send(http.MethodPost, app+"/many/login")
-		require.Len(t, entered.cookies, 1, entered.body)
-		assert.Equal(t, "login", entered.cookies[0].Name)
-		assert.Equal(t, "tea for gopher", visitor.get(app+"/many/"))
+		visitor := sessiontest.NewBrowser(t, "Alice")
+		bought := visitor.Send(http.MethodPost, app+"/many/buy")
+		require.Len(t, bought.Cookies, 1, bought.Body)
+		assert.Equal(t, "cart", bought.Cookies[0].Name)
+		entered := visitor.Send(http.MethodPost, app+"/many/login")
+		require.Len(t, entered.Cookies, 1, entered.Body)
+		assert.Equal(t, "login", entered.Cookies[0].Name)
+		assert.Equal(t, "tea for gopher", visitor.Get(app+"/many/"))
 
-		visitor.send(http.MethodPost, app+"/many/logout")
-		assert.Equal(t, "tea for <nil>", visitor.get(app+"/many/"), "a logout should leave the cart alone")
+		visitor.Send(http.MethodPost, app+"/many/logout")
+		assert.Equal(t, "tea for <nil>", visitor.Get(app+"/many/"), "a logout should leave the cart alone")
 	})
 }
 
@@ -187,7 +193,7 @@ func TestATTLIndexIsMadeOnceAndAnotherMaxAgeConflicts(t *testing.T) {
 	mt := mtest.New(t, mtest.NewOptions().ClientType(mtest.Mock))
 	mt.Run("the lifetime is the one of NewStore", func(mt *mtest.T) {
 		mt.AddMockResponses(mtest.CreateSuccessResponse())
-		store := mongodriver.NewStore(mt.Coll, 60*60, true, testSecret)
+		store := mongodriver.NewStore(mt.Coll, 60*60, true, sessiontest.Secret)
 		store.Options(sessions.Options{Path: "/", MaxAge: 7 * 24 * 60 * 60}) // for the browser only
 		asked := mt.GetAllStartedEvents()
 		require.Len(mt, asked, 1, "Options should not touch the index")
@@ -198,39 +204,38 @@ func TestATTLIndexIsMadeOnceAndAnotherMaxAgeConflicts(t *testing.T) {
 		conflict := mtest.CommandError{Code: 85, Name: "IndexOptionsConflict", Message: "an equivalent index already exists"}
 		mt.AddMockResponses(mtest.CreateCommandErrorResponse(conflict))
 		assert.PanicsWithError(mt, "(IndexOptionsConflict) an equivalent index already exists", func() {
-			mongodriver.NewStore(mt.Coll, 2*60*60, true, testSecret)
+			mongodriver.NewStore(mt.Coll, 2*60*60, true, sessiontest.Secret)
 		})
 
 		// The way out: false, and an index of your own, whose error you can read.
 		mt.AddMockResponses(mtest.CreateCommandErrorResponse(conflict))
-		assert.NotPanics(mt, func() { mongodriver.NewStore(mt.Coll, maxAge, false, testSecret) })
+		assert.NotPanics(mt, func() { mongodriver.NewStore(mt.Coll, maxAge, false, sessiontest.Secret) })
 		assert.ErrorContains(mt, ensureTTL(mt.Coll), "collMod", "the error has to say how to change the index")
 	})
 	t.Run("MongoDB is down", func(t *testing.T) {
-		nobody := options.Client().ApplyURI("mongodb://127.0.0.1:1").SetServerSelectionTimeout(storeTimeout)
+		nobody := options.Client().ApplyURI("mongodb://127.0.0.1:1").SetServerSelectionTimeout(time.Millisecond)
 		client, err := mongo.Connect(context.Background(), nobody)
 		require.NoError(t, err, "Connect does not wait for the server")
 		defer client.Disconnect(context.Background())
 		coll := client.Database("tutorial").Collection("sessions")
 
-		assert.Panics(t, func() { mongodriver.NewStore(coll, maxAge, true, testSecret) })
+		assert.Panics(t, func() { mongodriver.NewStore(coll, maxAge, true, sessiontest.Secret) })
 
-		assert.NotPanics(t, func() { mongodriver.NewStore(coll, maxAge, false, testSecret) })
+		assert.NotPanics(t, func() { mongodriver.NewStore(coll, maxAge, false, sessiontest.Secret) })
 		assert.ErrorContains(t, ensureTTL(coll), "server selection")
 	})
 	t.Run("a real MongoDB, and how to change its index", func(t *testing.T) {
-		s := realMongoDB(t)
-		coll := s.sessions(t)
-		mongodriver.NewStore(coll, 60*60, true, testSecret)
-		assert.NotPanics(t, func() { mongodriver.NewStore(coll, 60*60, true, testSecret) }, "the same lifetime is no conflict")
-		assert.Panics(t, func() { mongodriver.NewStore(coll, 2*60*60, true, testSecret) })
+		coll := realMongoDB(t).sessions
+		mongodriver.NewStore(coll, 60*60, true, sessiontest.Secret)
+		assert.NotPanics(t, func() { mongodriver.NewStore(coll, 60*60, true, sessiontest.Secret) }, "the same lifetime is no conflict")
+		assert.Panics(t, func() { mongodriver.NewStore(coll, 2*60*60, true, sessiontest.Secret) })
 
 		change := bson.D{{Key: "collMod", Value: coll.Name()}, {Key: "index", Value: bson.D{
 			{Key: "keyPattern", Value: bson.D{{Key: "modified", Value: 1}}},
 			{Key: "expireAfterSeconds", Value: 2 * 60 * 60},
 		}}}
 		require.NoError(t, coll.Database().RunCommand(context.Background(), change).Err())
-		assert.NotPanics(t, func() { mongodriver.NewStore(coll, 2*60*60, true, testSecret) })
+		assert.NotPanics(t, func() { mongodriver.NewStore(coll, 2*60*60, true, sessiontest.Secret) })
 	})
 }
 
@@ -244,15 +249,11 @@ func TestTheMongoStoreTakesTheDriverV1(t *testing.T) {
 	assert.Equal(t, "go.mongodb.org/mongo-driver/mongo", wanted.Elem().PkgPath(), "the store has changed its driver: tell the README")
 
 	// "go.mongodb.org/mongo-driver/mongo" is what this file imports as mongo.
-	s := mongoServer(t, ferretURI)
-	client, err := mongo.Connect(context.Background(), options.Client().ApplyURI(s.uri))
-	require.NoError(t, err)
-	defer client.Disconnect(context.Background())
-	coll := client.Database(s.database).Collection("sessions")
-	app := serve(t, mongodriver.NewStore(coll, maxAge, false, testSecret))
-	visitor := newBrowser(t)
-	visitor.get(app + "/incr")
-	assert.JSONEq(t, count(1), visitor.get(app+"/incr"))
+	var coll *mongo.Collection = newDatabase(t, mongoserver.URI(t)).sessions
+	app := sessiontest.Serve(t, newRouter(mongodriver.NewStore(coll, maxAge, false, sessiontest.Secret)))
+	visitor := sessiontest.NewBrowser(t, "Alice")
+	visitor.Get(app + "/incr")
+	assert.JSONEq(t, `{"count":1}`, visitor.Get(app+"/incr"))
 	documents, err := coll.CountDocuments(context.Background(), bson.D{})
 	require.NoError(t, err)
 	assert.EqualValues(t, 1, documents, "the session should be in the collection that NewStore was given")
@@ -264,7 +265,7 @@ func TestMemcachedForgetsASessionOfMoreThan30DaysAtOnce(t *testing.T) {
 	const longest = 30 * 24 * 60 * 60 // in seconds: a bigger number is a date for memcached, in 1970
 
 	// login keeps you for so many seconds; a visit to /user starts them anew.
-	login := func(t *testing.T, store sessions.Store, seconds int) (visitor *browser, user string) {
+	login := func(t *testing.T, store sessions.Store, seconds int) (visitor *sessiontest.Browser, user string) {
 		cookie := cookieOptions()
 		cookie.MaxAge = seconds
 		store.Options(cookie)
@@ -284,36 +285,36 @@ func TestMemcachedForgetsASessionOfMoreThan30DaysAtOnce(t *testing.T) {
 			}
 			c.String(http.StatusOK, "%v", user)
 		})
-		app := listen(t, r)
-		visitor = newBrowser(t)
-		entered := visitor.send(http.MethodPost, app+"/login")
-		require.Len(t, entered.cookies, 1)
-		require.Equal(t, seconds, entered.cookies[0].MaxAge, "the browser is told what you asked for")
+		app := sessiontest.Serve(t, r)
+		visitor = sessiontest.NewBrowser(t, "Alice")
+		entered := visitor.Send(http.MethodPost, app+"/login")
+		require.Len(t, entered.Cookies, 1)
+		require.Equal(t, seconds, entered.Cookies[0].MaxAge, "the browser is told what you asked for")
 		return visitor, app + "/user"
 	}
 
 	onEachServer(t, func(t *testing.T, s server) {
-		visitor, user := login(t, s.store(t, testSecret), longest+1)
-		if s.uri != "" {
-			assert.Equal(t, "gopher", visitor.get(user), "MongoDB has no such limit")
+		visitor, user := login(t, s.open(t), longest+1)
+		if s.name == "mongo" {
+			assert.Equal(t, "gopher", visitor.Get(user), "MongoDB has no such limit")
 		} else {
-			assert.Equal(t, "<nil>", visitor.get(user), "the library has learned to send memcached a date")
+			assert.Equal(t, "<nil>", visitor.Get(user), "the library has learned to send memcached a date")
 		}
 
-		visitor, user = login(t, s.store(t, testSecret), longest)
-		assert.Equal(t, "gopher", visitor.get(user), "30 days, and not a second more, are fine")
+		visitor, user = login(t, s.open(t), longest)
+		assert.Equal(t, "gopher", visitor.Get(user), "30 days, and not a second more, are fine")
 	})
 
 	t.Run("every Save starts 30 new days", func(t *testing.T) {
 		now := clock.NewMock() // only the embedded server can move its clock
 		now.Set(time.Now())
-		s := memcachedServer(miniMemcached(t, minimemcached.WithClock(now)))
-		visitor, user := login(t, s.store(t, testSecret), longest)
+		s := onMemcached(memcachedserver.Run(t, minimemcached.WithClock(now)))
+		visitor, user := login(t, s.open(t), longest)
 		for range 3 {
 			now.Add(29 * 24 * time.Hour)
-			assert.Equal(t, "gopher", visitor.get(user), "was the session saved at the last visit?")
+			assert.Equal(t, "gopher", visitor.Get(user), "was the session saved at the last visit?")
 		}
 		now.Add(31 * 24 * time.Hour)
-		assert.Equal(t, "<nil>", visitor.get(user))
+		assert.Equal(t, "<nil>", visitor.Get(user))
 	})
 }

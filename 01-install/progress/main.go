@@ -8,7 +8,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"log"
@@ -23,8 +22,6 @@ import (
 
 func main() {
 	log.SetFlags(0)
-	flag.Usage = func() { log.Print("No flags: it runs the tests of the exercises, and shows which are solved.") }
-	flag.Parse()
 	terminal, err := os.Stdout.Stat()
 	colour := err == nil && terminal.Mode()&os.ModeCharDevice != 0 && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 	if err := show(os.Stdout, ".", colour); err != nil {

@@ -7,9 +7,13 @@ import (
 	"strings"
 	"testing"
 
+	"gin-sessions-tutorial/01-install/sessiontest"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
+
+func TestMain(m *testing.M) { sessiontest.Main(m, main) }
 
 // tutorial writes a small tutorial of these exercises into a folder of its own:
 // file name in 1-first/exercise or 2-second/exercise → the test's body.
@@ -90,6 +94,7 @@ func TestColourIsForTerminals(t *testing.T) {
 
 func TestAnotherFolderIsAClearError(t *testing.T) {
 	t.Parallel()
-	assert.EqualError(t, show(new(strings.Builder), t.TempDir(), false),
-		"no exercises here: run this in the tutorial's root folder")
+	status, output := sessiontest.Run(t, nil) // in this folder
+	assert.Equal(t, 1, status)
+	assert.Equal(t, "no exercises here: run this in the tutorial's root folder\n", output)
 }

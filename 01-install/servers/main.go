@@ -11,18 +11,15 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"log/slog"
 	"net"
 	"os"
 	"os/signal"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 
-	"github.com/FerretDB/FerretDB/ferretdb"
-	"github.com/alicebob/miniredis/v2"
-	"github.com/daangn/minimemcached"
+	"gin-sessions-tutorial/01-install/servers/memcachedserver"
+	"gin-sessions-tutorial/01-install/servers/mongoserver"
+	"gin-sessions-tutorial/01-install/servers/redisserver"
 )
 
 func main() {
@@ -111,51 +108,22 @@ func startOnFreePort(addr string, start func(string) (string, error)) (string, e
 	return start(addr)
 }
 
-// startRedis returns the address it listens on, which differs from addr when
-// that asks for port 0. The other two do the same.
+// The start functions return the address that a server listens on, which differs
+// from addr when that asks for port 0.
+
 func startRedis(addr string) (string, error) {
-	server := miniredis.NewMiniRedis()
-	server.ClockTTL(true) // a session's TTL runs down by itself, as in Redis
-	err := server.StartAddr(addr)
+	server, err := redisserver.Start(addr)
 	if err != nil {
 		return "", err
 	}
 	return server.Addr(), nil
 }
 
-func startMemcached(addr string) (string, error) {
-	host, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		return "", err
-	}
-	if host != "localhost" && host != "127.0.0.1" {
-		return "", errors.New("it can listen on localhost only")
-	}
-	number, err := strconv.ParseUint(port, 10, 16)
-	if err != nil {
-		return "", err
-	}
-	server, err := minimemcached.Run(&minimemcached.Config{Port: uint16(number)})
-	if err != nil {
-		return "", err
-	}
-	return net.JoinHostPort(host, strconv.Itoa(int(server.Port()))), nil
-}
+func startMemcached(addr string) (string, error) { return memcachedserver.Start(addr) }
 
-// startMongoIn starts a server whose files are in dir: in memory, FerretDB's
-// single connection deadlocks.
 func startMongoIn(dir string) func(addr string) (string, error) {
 	return func(addr string) (string, error) {
-		server, err := ferretdb.New(&ferretdb.Config{
-			Listener:  ferretdb.ListenerConfig{TCP: addr},
-			Logger:    slog.New(slog.DiscardHandler),
-			Handler:   "sqlite",
-			SQLiteURL: "file:" + filepath.ToSlash(dir) + "/",
-		})
-		if err != nil {
-			return "", err
-		}
-		go server.Run(context.Background())
-		return strings.Trim(strings.TrimPrefix(server.MongoDBURI(), "mongodb:"), "/"), nil
+		listening, _, err := mongoserver.Start(addr, dir) // it stops when this process does
+		return listening, err
 	}
 }

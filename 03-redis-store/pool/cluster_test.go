@@ -2,16 +2,15 @@ package main
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"os/exec"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/gin-contrib/sessions"
+	"gin-sessions-tutorial/01-install/sessiontest"
+
 	redigo "github.com/gomodule/redigo/redis"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -19,7 +18,7 @@ import (
 
 // A visitor whose session is on a node of the cluster.
 type member struct {
-	*browser
+	*sessiontest.Browser
 	key string // in Redis
 }
 
@@ -30,16 +29,16 @@ func TestAClusterSpreadsTheSessionsAndSurvivesItsChanges(t *testing.T) {
 	for _, n := range nodes {
 		addrs = append(addrs, n.addr)
 	}
-	store, err := newStore(strings.Join(addrs, ","), time.Minute, testSecret)
+	store, err := newStore(strings.Join(addrs, ","), time.Minute, sessiontest.Secret)
 	require.NoError(t, err)
-	app := serve(t, store)
+	app := sessiontest.Serve(t, newRouter(store))
 
 	// 60 visitors: their IDs decide on which node each session is.
 	var members []member
 	for range 60 {
-		visitor := newBrowser(t)
-		require.Equal(t, 0, firstCount(t, visitor, app))
-		members = append(members, member{visitor, keyOf(t, store, visitor.cookie(app))})
+		visitor := sessiontest.NewBrowser(t, "one of sixty")
+		require.Equal(t, 0, sessiontest.CountOnceBack(t, visitor, app))
+		members = append(members, member{visitor, "session_" + sessiontest.ID(t, store, visitor.CookieValue(app))})
 	}
 	on := make([][]member, len(nodes))
 	for i, n := range nodes {
@@ -51,12 +50,12 @@ func TestAClusterSpreadsTheSessionsAndSurvivesItsChanges(t *testing.T) {
 		assert.NotEmpty(t, on[i], "node %d has no session", i)
 	}
 	assert.Len(t, members, len(on[0])+len(on[1])+len(on[2]), "each session is on one node")
-	last := map[*browser]int{}
+	last := map[*sessiontest.Browser]int{}
 	goOn := func(some []member, when string) {
 		for _, m := range some {
-			count := firstCount(t, m.browser, app)
-			require.Greater(t, count, last[m.browser], "%s: the session started anew", when)
-			last[m.browser] = count
+			count := sessiontest.CountOnceBack(t, m.Browser, app)
+			require.Greater(t, count, last[m.Browser], "%s: the session started anew", when)
+			last[m.Browser] = count
 		}
 	}
 	goOn(members, "before anything happened")
@@ -90,23 +89,12 @@ func TestAClusterSpreadsTheSessionsAndSurvivesItsChanges(t *testing.T) {
 	// A node dies. Its visitors wait for it, the others do not notice.
 	nodes[2].stop()
 	for _, m := range on[2] {
-		got := m.send(http.MethodGet, app+"/incr")
-		assert.Equal(t, http.StatusServiceUnavailable, got.status)
-		assert.JSONEq(t, unavailable, got.body)
+		got := m.Send(http.MethodGet, app+"/incr")
+		assert.Equal(t, http.StatusServiceUnavailable, got.Status)
+		assert.JSONEq(t, `{"error":"session store unavailable"}`, got.Body)
 	}
 	goOn(on[0], "after another node has died")
 	goOn(on[1], "after another node has died")
-}
-
-// keyOf returns the key in Redis of the session with this cookie.
-func keyOf(t *testing.T, store sessions.Store, cookie *http.Cookie) string {
-	t.Helper()
-	request, err := http.NewRequest(http.MethodGet, "/", nil)
-	require.NoError(t, err)
-	request.AddCookie(cookie)
-	session, err := store.Get(request, sessionName)
-	require.NoError(t, err)
-	return "session_" + session.ID
 }
 
 // node is a redis-server of a cluster.
@@ -147,7 +135,9 @@ func startCluster(t *testing.T) []*node {
 func startNode(t *testing.T) *node {
 	t.Helper()
 	for range 20 {
-		port, bus := freePort(), freePort()
+		addr := sessiontest.FreeAddr()
+		_, port, _ := net.SplitHostPort(addr)
+		_, bus, _ := net.SplitHostPort(sessiontest.FreeAddr())
 		command := exec.Command("redis-server", "--bind", "127.0.0.1", "--port", port, "--dir", t.TempDir(),
 			"--save", "", "--appendonly", "no", "--cluster-enabled", "yes", "--cluster-port", bus,
 			"--cluster-announce-ip", "127.0.0.1", "--cluster-require-full-coverage", "no",
@@ -155,7 +145,7 @@ func startNode(t *testing.T) *node {
 		require.NoError(t, command.Start())
 		exited := make(chan error, 1)
 		go func() { exited <- command.Wait() }()
-		n := &node{addr: "127.0.0.1:" + port}
+		n := &node{addr: addr}
 		n.stop = func() {
 			command.Process.Kill()
 			exited <- <-exited // it has, and may be asked again
@@ -176,18 +166,6 @@ func startNode(t *testing.T) *node {
 	}
 	require.FailNow(t, "redis-server does not start")
 	return nil
-}
-
-// freePort returns a port on which nothing listens. It is none of those that the
-// system gives to connections, so it stays free until it is used.
-func freePort() string {
-	for {
-		port := strconv.Itoa(20000 + rand.IntN(10000))
-		if l, err := net.Listen("tcp", "127.0.0.1:"+port); err == nil {
-			l.Close()
-			return port
-		}
-	}
 }
 
 // do sends a command to this node, past the app.

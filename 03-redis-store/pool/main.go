@@ -7,8 +7,6 @@ package main
 
 import (
 	"cmp"
-	"errors"
-	"flag"
 	"fmt"
 	"log"
 	"net/http"
@@ -32,18 +30,7 @@ const (
 	timeout = time.Second
 )
 
-// usage is what -h prints.
-const usage = `This program has no flags. It reads the variables
-  ADDR            where it listens, :8000 if not set
-  SESSION_SECRET  the key that signs the cookies, 32 bytes or more
-  GIN_MODE        release, once deployed
-  REDIS_ADDR      host:port, or the nodes of a cluster: host:port,host:port
-  REDIS_USERNAME, REDIS_PASSWORD
-`
-
 func main() {
-	flag.Usage = func() { fmt.Fprint(os.Stderr, usage) }
-	flag.Parse()
 	secret, err := sessionSecret()
 	if err != nil {
 		log.Fatal(err)
@@ -57,7 +44,6 @@ func main() {
 	log.Fatalf("cannot serve: %v\nADDR=:9000 listens on another port.", err)
 }
 
-// noRedis takes the address and the error.
 const noRedis = `no Redis at %s: %v
 Ways to get one:
   docker compose up -d redis
@@ -84,9 +70,8 @@ func newStore(addrs string, timeout time.Duration, secret []byte) (sessions.Stor
 		if err := cluster.Refresh(); err != nil { // learns which node has which keys
 			return nil, err
 		}
-		// Each key has its node, so the cluster keeps a pool for every node. This
-		// one keeps nothing: its connections are made for a single command's key,
-		// and follow it when it has moved.
+		// The cluster keeps a pool for every node, so this one keeps nothing. Its
+		// connections are made for one command's key, and follow it when it has moved.
 		pool = &redigo.Pool{Dial: func() (redigo.Conn, error) {
 			return redisc.RetryConn(cluster.Get(), 3, 100*time.Millisecond)
 		}}
@@ -190,14 +175,12 @@ func storeUnavailable(c *gin.Context, err error) {
 // sessionSecret returns the key that signs the cookies, from SESSION_SECRET.
 func sessionSecret() ([]byte, error) {
 	secret := os.Getenv("SESSION_SECRET")
-	switch {
-	case secret == "" && gin.Mode() == gin.ReleaseMode:
-		return nil, errors.New("SESSION_SECRET is not set: release mode needs one of 32 bytes or more")
-	case secret == "":
+	if secret == "" && gin.Mode() != gin.ReleaseMode {
 		log.Print("warning: SESSION_SECRET is not set: anybody can sign cookies")
 		return []byte("development only: everybody knows"), nil
-	case len(secret) < 32:
-		return nil, fmt.Errorf("SESSION_SECRET has %d bytes: use 32 or more", len(secret))
+	}
+	if len(secret) < 32 {
+		return nil, fmt.Errorf("SESSION_SECRET has %d bytes: it needs 32 or more", len(secret))
 	}
 	return []byte(secret), nil
 }

@@ -9,6 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"gin-sessions-tutorial/01-install/servers/redisserver"
+	"gin-sessions-tutorial/01-install/sessiontest"
+
 	"github.com/alicebob/miniredis/v2"
 	miniserver "github.com/alicebob/miniredis/v2/server"
 	"github.com/gin-contrib/sessions/redis"
@@ -40,12 +43,12 @@ func TestAPoolOfYourOwnTakesAnyDial(t *testing.T) {
 				redigo.DialUseTLS(true),
 				redigo.DialTLSConfig(trusted)) // not needed with a public certificate
 		})
-		_, err := redis.NewStore(10, "tcp", encrypted.Addr(), "", "", testSecret)
+		_, err := redis.NewStore(10, "tcp", encrypted.Addr(), "", "", sessiontest.Secret)
 		assert.Error(t, err, "redis.NewStore has no switch for TLS")
 	})
 
 	t.Run("Sentinel", func(t *testing.T) {
-		first, second, sentinel := miniredis.RunT(t), miniredis.RunT(t), miniredis.RunT(t)
+		first, second, sentinel := redisserver.Run(t), redisserver.Run(t), redisserver.Run(t)
 		master := first.Addr()
 		require.NoError(t, sentinel.Server().Register("SENTINEL", func(c *miniserver.Peer, _ string, args []string) {
 			host, port, _ := net.SplitHostPort(master)
@@ -94,11 +97,10 @@ func dialMaster(sentinels []string, name string, timeout time.Duration) (redigo.
 // assertCounts checks that a store with these connections keeps a session.
 func assertCounts(t *testing.T, dial func() (redigo.Conn, error)) {
 	t.Helper()
-	store, err := redis.NewStoreWithPool(&redigo.Pool{MaxIdle: 10, Dial: dial}, testSecret)
+	store, err := redis.NewStoreWithPool(&redigo.Pool{MaxIdle: 10, Dial: dial}, sessiontest.Secret)
 	require.NoError(t, err)
-	app := serve(t, store)
-	visitor := newBrowser(t)
+	app, alice := sessiontest.Serve(t, newRouter(store)), sessiontest.NewBrowser(t, "Alice")
 	for visit := range 3 {
-		assert.JSONEq(t, count(visit), visitor.get(app+"/incr"))
+		assert.Equal(t, visit, sessiontest.Count(t, alice.Send(http.MethodGet, app+"/incr")))
 	}
 }

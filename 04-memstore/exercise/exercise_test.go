@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"gin-sessions-tutorial/01-install/sessiontest"
+
 	"github.com/gin-contrib/sessions"
 	"github.com/gin-contrib/sessions/memstore"
 	"github.com/gin-gonic/gin"
@@ -15,11 +17,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var testSecret = []byte("signs the cookies of these tests")
+func TestMain(m *testing.M) { sessiontest.Main(m, nil) }
 
 func newStore() sessions.Store {
-	store := memstore.NewStore(testSecret)
-	store.Options(storeOptions())
+	store := memstore.NewStore(sessiontest.Secret)
+	store.Options(sessiontest.Options())
 	return store
 }
 
@@ -36,11 +38,11 @@ func wait[T any](t *testing.T, channel <-chan T, message string) (got T) {
 }
 
 func TestExercise4_1(t *testing.T) {
-	exercise(t, func(t *testing.T) {
+	sessiontest.Exercise(t, func(t *testing.T) {
 		now := time.Date(2026, time.November, 23, 15, 0, 0, 0, time.UTC) // a clock that goes when we say so
-		store := NewExpiringStore(testSecret, 24*time.Hour, func() time.Time { return now })
-		store.Options(storeOptions())
-		url := serve(t, func(r *gin.Engine) {
+		store := NewExpiringStore(sessiontest.Secret, 24*time.Hour, func() time.Time { return now })
+		store.Options(sessiontest.Options())
+		url := sessiontest.ServeExercise(t, func(r *gin.Engine) {
 			r.Use(sessions.Sessions("mysession", store))
 			r.GET("/visits", func(c *gin.Context) {
 				session := sessions.Default(c)
@@ -53,24 +55,27 @@ func TestExercise4_1(t *testing.T) {
 				c.String(http.StatusOK, "%d", count+1)
 			})
 		})
-		alice := newBrowser(t, "Alice")
-		alice.send(http.MethodGet, url+"/visits")
+		alice := sessiontest.NewBrowser(t, "Alice")
+		alice.Send(http.MethodGet, url+"/visits")
+		visitors := []*sessiontest.Browser{alice}
 		const robots = 3
 		for range robots {
-			newBrowser(t, "A robot").send(http.MethodGet, url+"/visits")
+			robot := sessiontest.NewBrowser(t, "a robot")
+			robot.Send(http.MethodGet, url+"/visits")
+			visitors = append(visitors, robot)
 		}
 		t.Log("23 hours later")
 		now = now.Add(23 * time.Hour)
-		require.Equal(t, "2", alice.send(http.MethodGet, url+"/visits").body,
+		require.Equal(t, "2", alice.Send(http.MethodGet, url+"/visits").Body,
 			"wanted: the second visit of Alice\nlikely cause: Save has to keep her session in memstore, with s.Store.Save")
-		t.Logf("%d sessions are in memstore. Two more hours later, Sweep is called", kept(t, store.Store))
+		t.Logf("%d sessions are in memstore. Two more hours later, Sweep is called", kept(t, store.Store, url, visitors))
 		now = now.Add(2 * time.Hour)
 		sweep(t, store)
 
-		t.Logf("%d sessions are in memstore", kept(t, store.Store))
-		require.Equal(t, "3", alice.send(http.MethodGet, url+"/visits").body,
+		t.Logf("%d sessions are in memstore", kept(t, store.Store, url, visitors))
+		require.Equal(t, "3", alice.Send(http.MethodGet, url+"/visits").Body,
 			"wanted: the third visit of Alice, who was here two hours ago\nlikely cause: her session was swept out; 24 hours count from the last Save of each session")
-		require.Equal(t, 1, kept(t, store.Store),
+		require.Equal(t, 1, kept(t, store.Store, url, visitors),
 			"wanted: only Alice's session is in memstore, the robots were here 25 hours ago\nlikely cause: Sweep did not find or not remove them; memstore removes a session when it is saved with a negative MaxAge, and never otherwise")
 		fields := reflect.ValueOf(store).Elem()
 		for i := range fields.NumField() {
@@ -102,17 +107,21 @@ func sweep(t *testing.T, store *ExpiringStore) {
 	}
 }
 
-// kept returns how many sessions are in a memstore. It does not tell, so this
-// looks into its private map.
-func kept(t *testing.T, store sessions.Store) int {
+// kept returns how many of the visitors have a session in memstore.
+func kept(t *testing.T, store sessions.Store, url string, visitors []*sessiontest.Browser) (count int) {
 	t.Helper()
-	inner := reflect.ValueOf(store).Elem().FieldByName("MemStore").Elem()
-	require.True(t, inner.FieldByName("cache").IsValid(), "memstore was rebuilt: see whether it still grows")
-	return inner.FieldByName("cache").Elem().FieldByName("data").Len()
+	for _, visitor := range visitors {
+		session, err := store.New(requestOf(visitor, http.MethodGet, url, "/"), "mysession")
+		require.NoError(t, err)
+		if !session.IsNew {
+			count++
+		}
+	}
+	return count
 }
 
 func TestExercise4_2(t *testing.T) {
-	exercise(t, func(t *testing.T) {
+	sessiontest.Exercise(t, func(t *testing.T) {
 		// One processor: a goroutine that the handler starts begins when the handler
 		// has ended, or waits for it. The other order is luck.
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
@@ -123,7 +132,7 @@ func TestExercise4_2(t *testing.T) {
 		}
 		connected, mailed := make(chan bool), make(chan invoice, 1) // connect lasts until we receive
 		var app *gin.Engine
-		url := serve(t, func(r *gin.Engine) {
+		url := sessiontest.ServeExercise(t, func(r *gin.Engine) {
 			app = r
 			r.Use(sessions.Sessions("mysession", newStore()))
 			r.POST("/cart/:user/:item", func(c *gin.Context) {
@@ -140,10 +149,10 @@ func TestExercise4_2(t *testing.T) {
 			})
 			r.POST("/order", PlaceOrder(func() { connected <- true }, func(user string, items []string) { mailed <- invoice{user, items} }))
 		})
-		alice, bob := newBrowser(t, "Alice"), newBrowser(t, "Bob")
-		bob.send(http.MethodPost, url+"/cart/bob/beer")
+		alice, bob := sessiontest.NewBrowser(t, "Alice"), sessiontest.NewBrowser(t, "Bob")
+		bob.Send(http.MethodPost, url+"/cart/bob/beer")
 		for _, item := range []string{"tea", "milk", "honey"} { // luck does not last
-			alice.send(http.MethodPost, url+"/cart/alice/"+item)
+			alice.Send(http.MethodPost, url+"/cart/alice/"+item)
 
 			// Gin keeps its contexts, and uses them again. Which one a request gets is
 			// luck, too, so here this one goes from Alice to Bob.
@@ -158,7 +167,7 @@ func TestExercise4_2(t *testing.T) {
 			wait(t, answered, "wanted: an answer before the mail server is reached\nlikely cause: the handler waits for connect, and the visitor for the handler")
 			t.Logf("Alice sends POST /order,\n  gets %d", answer.Code)
 			require.Equal(t, http.StatusAccepted, answer.Code, "wanted: the order is accepted\nlikely cause: the handler panicked, or answers with something else")
-			require.Equal(t, "0 items", alice.send(http.MethodGet, url+"/cart").body,
+			require.Equal(t, "0 items", alice.Send(http.MethodGet, url+"/cart").Body,
 				"wanted: an empty cart after the order\nlikely cause: the handler answered, and had not emptied or not saved the session")
 
 			t.Log("Bob sends GET /cart, and Gin uses the context of Alice's order again")
@@ -176,9 +185,9 @@ func TestExercise4_2(t *testing.T) {
 }
 
 // requestOf returns a request with the browser's cookies.
-func requestOf(b *browser, method, url, path string) *http.Request {
+func requestOf(b *sessiontest.Browser, method, url, path string) *http.Request {
 	request := httptest.NewRequest(method, path, nil)
-	for _, cookie := range b.cookies(url) {
+	for _, cookie := range b.Cookies(url) {
 		request.AddCookie(cookie)
 	}
 	return request

@@ -2,13 +2,14 @@ package exercise
 
 import (
 	"context"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
-	"strconv"
 	"testing"
 	"time"
+
+	"gin-sessions-tutorial/01-install/servers/memcachedserver"
+	"gin-sessions-tutorial/01-install/sessiontest"
 
 	"github.com/benbjohnson/clock"
 	"github.com/bradfitz/gomemcache/memcache"
@@ -22,23 +23,23 @@ import (
 	"go.mongodb.org/mongo-driver/mongo/options"
 )
 
+func TestMain(m *testing.M) { sessiontest.Main(m, nil) }
+
 // newStore keeps sessions in a memcached inside the test, which has this clock.
 func newStore(t *testing.T, now clock.Clock) sessions.Store {
 	t.Helper()
-	server, err := minimemcached.Run(&minimemcached.Config{}, minimemcached.WithClock(now))
-	require.NoError(t, err)
-	client := memcache.New(net.JoinHostPort("127.0.0.1", strconv.Itoa(int(server.Port()))))
+	client := memcache.New(memcachedserver.Run(t, minimemcached.WithClock(now)))
 	client.Timeout = time.Minute // for busy machines
-	return memcached.NewStore(client, "session_", []byte("signs the cookies of these tests"))
+	return memcached.NewStore(client, "session_", sessiontest.Secret)
 }
 
 func TestExercise5_1(t *testing.T) {
-	exercise(t, func(t *testing.T) {
+	sessiontest.Exercise(t, func(t *testing.T) {
 		now := clock.NewMock() // of memcached
 		now.Set(time.Now())
 		store := newStore(t, now)
 		store.Options(RememberMe())
-		url := serve(t, func(r *gin.Engine) {
+		url := sessiontest.ServeExercise(t, func(r *gin.Engine) {
 			r.Use(sessions.Sessions("mysession", store))
 			r.POST("/login/:user", func(c *gin.Context) {
 				session := sessions.Default(c)
@@ -50,47 +51,47 @@ func TestExercise5_1(t *testing.T) {
 			r.GET("/me", Me)
 		})
 		// kept checks the cookie that an answer brings.
-		kept := func(a answer) {
-			require.Len(t, a.cookies, 1,
+		kept := func(a sessiontest.Answer) {
+			require.Len(t, a.Cookies, 1,
 				"wanted: a new cookie at each visit, because the browser counts, too\nlikely cause: Save came after the body, too late for a cookie, or not at all")
-			days := time.Duration(a.cookies[0].MaxAge) * time.Second / (24 * time.Hour)
+			days := time.Duration(a.Cookies[0].MaxAge) * time.Second / (24 * time.Hour)
 			require.True(t, 28 <= days && days <= 30,
 				"wanted: a cookie that the browser keeps for 28 to 30 days\nlikely cause: its Max-Age, or none: then it keeps the cookie until it is closed")
 			const replaced = "wanted: Path=/, HttpOnly and SameSite=Lax\nlikely cause: a session's own options are not added to the store's, they replace them all"
-			require.Equal(t, "/", a.cookies[0].Path, replaced)
-			require.True(t, a.cookies[0].HttpOnly, replaced)
-			require.Equal(t, http.SameSiteLaxMode, a.cookies[0].SameSite, replaced)
+			require.Equal(t, "/", a.Cookies[0].Path, replaced)
+			require.True(t, a.Cookies[0].HttpOnly, replaced)
+			require.Equal(t, http.SameSiteLaxMode, a.Cookies[0].SameSite, replaced)
 		}
 
-		alice, bob := newBrowser(t, "Alice"), newBrowser(t, "Bob")
-		entered := alice.send(http.MethodPost, url+"/login/alice")
-		require.Equal(t, "alice", alice.send(http.MethodGet, url+"/me").body,
+		alice, bob := sessiontest.NewBrowser(t, "Alice"), sessiontest.NewBrowser(t, "Bob")
+		entered := alice.Send(http.MethodPost, url+"/login/alice")
+		require.Equal(t, "alice", alice.Send(http.MethodGet, url+"/me").Body,
 			"wanted: Alice is logged in\nlikely cause: memcached takes more than 30 days for a date, in 1970, and the store hands it your MaxAge as it is")
 		kept(entered)
 
-		var visit answer
+		var visit sessiontest.Answer
 		for week := 4; week <= 52; week += 4 {
 			t.Logf("week %d", week)
 			now.Add(4*7*24*time.Hour - time.Minute)
-			visit = alice.send(http.MethodGet, url+"/me")
-			require.Equal(t, "alice", visit.body,
+			visit = alice.Send(http.MethodGet, url+"/me")
+			require.Equal(t, "alice", visit.Body,
 				"wanted: Alice is still logged in, because she was here four weeks ago\nlikely cause: MaxAge counts from the last time that something was saved, not from the last visit; Save without a change saves nothing")
 		}
 		kept(visit)
 
 		t.Log("31 days without a visit")
 		now.Add(31 * 24 * time.Hour)
-		require.Equal(t, http.StatusUnauthorized, alice.send(http.MethodGet, url+"/me").status,
+		require.Equal(t, http.StatusUnauthorized, alice.Send(http.MethodGet, url+"/me").Status,
 			"wanted: Alice is logged out; memcached keeps nothing that long\nlikely cause: something else than the session says who she is")
-		require.Equal(t, http.StatusUnauthorized, bob.send(http.MethodGet, url+"/me").status,
+		require.Equal(t, http.StatusUnauthorized, bob.Send(http.MethodGet, url+"/me").Status,
 			"wanted: Bob, who never logged in, is not logged in\nlikely cause: something else than the session says who he is")
-		require.Empty(t, bob.cookies(url),
+		require.Empty(t, bob.Cookies(url),
 			"wanted: no session for Bob, who never logged in\nlikely cause: the session is saved before you know that there is a user")
 	})
 }
 
 func TestExercise5_2(t *testing.T) {
-	exercise(t, func(t *testing.T) {
+	sessiontest.Exercise(t, func(t *testing.T) {
 		const hour, day = 60 * 60, 24 * 60 * 60
 		ctx := context.Background()
 
@@ -145,31 +146,31 @@ func TestExercise5_2(t *testing.T) {
 }
 
 func TestExercise5_3(t *testing.T) {
-	exercise(t, func(t *testing.T) {
+	sessiontest.Exercise(t, func(t *testing.T) {
 		store := newStore(t, clock.New())
-		store.Options(storeOptions())
-		app := serve(t, func(r *gin.Engine) { Shop(r, store) })
-		alice, mallory := newBrowser(t, "Alice"), newBrowser(t, "Mallory")
+		store.Options(sessiontest.Options())
+		app := sessiontest.ServeExercise(t, func(r *gin.Engine) { Shop(r, store) })
+		alice, thief := sessiontest.NewBrowser(t, "Alice"), sessiontest.NewBrowser(t, "the thief")
 		const panics = "wanted: 204\nlikely cause: the session is nil, or of another kind, and that panics: SessionsMany goes with DefaultMany, and a name has to be one of its names"
-		require.Equal(t, http.StatusNoContent, alice.send(http.MethodPost, app+"/cart/tea").status, panics)
-		require.Equal(t, http.StatusNoContent, alice.send(http.MethodPost, app+"/login/alice").status, panics)
-		require.Equal(t, `{"cart":["tea"],"user":"alice"}`, alice.send(http.MethodGet, app+"/").body,
+		require.Equal(t, http.StatusNoContent, alice.Send(http.MethodPost, app+"/cart/tea").Status, panics)
+		require.Equal(t, http.StatusNoContent, alice.Send(http.MethodPost, app+"/login/alice").Status, panics)
+		require.Equal(t, `{"cart":["tea"],"user":"alice"}`, alice.Send(http.MethodGet, app+"/").Body,
 			"wanted: the cart and the user on one page\nlikely cause: this route has only one of the two sessions")
 
-		t.Log("Mallory copies Alice's cookies")
+		t.Log("the thief copies Alice's cookies")
 		u, err := url.Parse(app)
 		require.NoError(t, err)
-		mallory.client.Jar.SetCookies(u, alice.cookies(app))
+		thief.Client.Jar.SetCookies(u, alice.Cookies(app))
 
-		require.Equal(t, http.StatusNoContent, alice.send(http.MethodPost, app+"/logout").status, panics)
-		require.Equal(t, `{"cart":["tea"],"user":null}`, alice.send(http.MethodGet, app+"/").body,
+		require.Equal(t, http.StatusNoContent, alice.Send(http.MethodPost, app+"/logout").Status, panics)
+		require.Equal(t, `{"cart":["tea"],"user":null}`, alice.Send(http.MethodGet, app+"/").Body,
 			"wanted: the tea, and no user\nlikely cause: both are in one session, which the logout ends: of two sessions.Sessions only the last one counts")
-		alice.send(http.MethodPost, app+"/login/alice")
-		require.NotContains(t, mallory.send(http.MethodGet, app+"/").body, "alice",
-			"wanted: the copied cookies know no user\nlikely cause: the logout has left the session to the cart, so Alice logs in under the ID that Mallory has")
+		alice.Send(http.MethodPost, app+"/login/alice")
+		require.NotContains(t, thief.Send(http.MethodGet, app+"/").Body, "alice",
+			"wanted: the copied cookies know no user\nlikely cause: the logout has left the session to the cart, so Alice logs in under the ID that the thief has")
 
 		var names []string
-		for _, cookie := range alice.cookies(app) {
+		for _, cookie := range alice.Cookies(app) {
 			names = append(names, cookie.Name)
 		}
 		require.ElementsMatch(t, []string{"cart", "login"}, names,

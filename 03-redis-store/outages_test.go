@@ -1,0 +1,125 @@
+package main
+
+import (
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"gin-sessions-tutorial/01-install/servers/redisserver"
+	"gin-sessions-tutorial/01-install/sessiontest"
+
+	"github.com/gin-gonic/gin"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// What only Redis does when it is in trouble.
+
+func TestARedisThatRefusesCommandsIsA503(t *testing.T) {
+	t.Parallel()
+	server := redisserver.Run(t)
+	app, alice, _ := visited(t, server.Addr())
+
+	for _, refusal := range []string{
+		"LOADING Redis is loading the dataset in memory",
+		"READONLY You can't write against a read only replica.",
+		"NOAUTH Authentication required.",
+	} {
+		server.SetError(refusal)
+		got := alice.Send(http.MethodGet, app+"/incr")
+		assert.Equal(t, http.StatusServiceUnavailable, got.Status, refusal)
+		assert.JSONEq(t, `{"error":"session store unavailable"}`, got.Body)
+	}
+
+	server.SetError("")
+	assert.JSONEq(t, `{"count":1}`, alice.Get(app+"/incr"))
+}
+
+func TestARedisThatStopsAndStartsKeepsTheSession(t *testing.T) {
+	t.Parallel()
+	server := redisserver.Run(t)
+	app, alice, _ := visited(t, server.Addr())
+
+	server.Close()
+	assert.Equal(t, http.StatusServiceUnavailable, alice.Send(http.MethodGet, app+"/incr").Status)
+
+	// Another process may have borrowed the port for a moment.
+	require.Eventually(t, func() bool { return server.Restart() == nil }, time.Minute, 10*time.Millisecond)
+	assert.Equal(t, 1, sessiontest.CountOnceBack(t, alice, app))
+}
+
+// The limit of redis.NewStore: it sets no timeout for an answer. A pool of your
+// own does (redis.DialReadTimeout).
+func TestASilentRedisHangsTheRequest(t *testing.T) {
+	t.Parallel()
+	addr := redisserver.Addr(t)
+	network := sessiontest.NewProxy(t, addr)
+	app, alice, _ := visited(t, network.Addr)
+
+	network.Hang()
+	answered := make(chan sessiontest.Answer, 1)
+	go func() { answered <- alice.Send(http.MethodGet, app+"/incr") }()
+	select {
+	case got := <-answered:
+		t.Errorf("answered with %d: redis.NewStore has learned to time out, tell the README", got.Status)
+	case <-time.After(3 * time.Second):
+		network.Cut() // only the end of the connection ends the wait
+		assert.Equal(t, http.StatusServiceUnavailable, (<-answered).Status)
+	}
+}
+
+// Not parallel: the log and Gin's mode are the whole process's.
+func TestEveryFailureIsLoggedWithItsCauseAndAnsweredOnce(t *testing.T) {
+	server := redisserver.Run(t)
+	app, alice, _ := visited(t, server.Addr())
+	cookie := alice.Cookie(app)
+	router := newRouter(open(t, server.Addr()))
+	server.SetError("LOADING Redis is loading the dataset in memory")
+	gin.DebugPrintFunc = log.Printf // in debug mode Gin tells of a second answer
+	defer func() { gin.DebugPrintFunc = nil }()
+	gin.SetMode(gin.DebugMode)
+	defer gin.SetMode(gin.TestMode)
+	defer log.SetOutput(log.Writer())
+
+	loading := httptest.NewRequest(http.MethodGet, "/incr", nil)
+	loading.AddCookie(cookie)
+	for what, request := range map[string]*http.Request{
+		"to load a session":     loading,
+		"to save a new session": httptest.NewRequest(http.MethodGet, "/incr", nil),
+		"to delete a session":   httptest.NewRequest(http.MethodPost, "/logout", nil),
+	} {
+		var logged strings.Builder
+		log.SetOutput(&logged)
+		router.ServeHTTP(httptest.NewRecorder(), request)
+		assert.Contains(t, logged.String(), "session store: LOADING", "wanted: the cause in the log, when it failed %s", what)
+		assert.NotContains(t, logged.String(), "already written", "wanted: one answer, when it failed %s\nlikely cause: no return after the error", what)
+	}
+}
+
+func TestARedisThatRefusesAtTheStartIsNamed(t *testing.T) {
+	t.Parallel()
+	server := redisserver.Run(t)
+	server.SetError("LOADING Redis is loading the dataset in memory")
+
+	status, output := sessiontest.Run(t, []string{"REDIS_ADDR=" + server.Addr(), "GIN_MODE=debug", "SESSION_SECRET="})
+
+	assert.Equal(t, 1, status)
+	assert.Contains(t, output, "no Redis at "+server.Addr()+": LOADING", "wanted: where, and why")
+}
+
+func TestUserNameAndPasswordAreUsed(t *testing.T) {
+	server := redisserver.Run(t)
+	server.RequireUserAuth("gopher", "burrow")
+
+	t.Setenv("REDIS_USERNAME", "gopher")
+	t.Setenv("REDIS_PASSWORD", "wrong")
+	_, err := newStore(server.Addr(), sessiontest.Secret)
+	require.Error(t, err)
+
+	t.Setenv("REDIS_PASSWORD", "burrow")
+	_, err = newStore(server.Addr(), sessiontest.Secret)
+	require.NoError(t, err)
+}
