@@ -161,10 +161,13 @@ func TestTheCheckUpDoesNotWaitForASilentServer(t *testing.T) {
 	t.Parallel()
 	silent, err := net.Listen("tcp", "127.0.0.1:0") // connects, but nobody answers
 	require.NoError(t, err)
-	defer silent.Close()
+	t.Cleanup(func() { silent.Close() })
 	addr := silent.Addr().String()
-	for _, password := range []string{"", "burrow"} { // which is sent while connecting
-		_, output := run(t, "REDIS_ADDR="+addr, "REDIS_PASSWORD="+password, "MEMCACHED_ADDR="+addr, "MONGO_URI=mongodb://"+addr)
-		assert.Len(t, regexp.MustCompile("(?m)^(redis|memcached|mongo) +not running").FindAllString(output, -1), 3, output)
+	for name, password := range map[string]string{"no password": "", "a password is sent first": "burrow"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, output := run(t, "REDIS_ADDR="+addr, "REDIS_PASSWORD="+password, "MEMCACHED_ADDR="+addr, "MONGO_URI=mongodb://"+addr)
+			assert.Len(t, regexp.MustCompile("(?m)^(redis|memcached|mongo) +not running").FindAllString(output, -1), 3, output)
+		})
 	}
 }

@@ -20,7 +20,8 @@ import (
 	"go.mongodb.org/mongo-driver/mongo/options"
 )
 
-// What the two stores do alone: this is why there is a strictStore.
+// What the two stores do alone, which is why there is a strictStore, and what it
+// must not lose.
 
 func TestTheMongoStoreAloneLosesTheSessionInABlip(t *testing.T) {
 	t.Parallel()
@@ -58,4 +59,17 @@ func TestTheMemcachedStoreAloneCallsANewVisitorAnError(t *testing.T) {
 	_, err := store.Get(request, sessionName)
 
 	assert.ErrorIs(t, err, memcache.ErrCacheMiss, "wanted: a session that is gone looks like a server that is gone")
+}
+
+func TestARequestLoadsItsSessionOnce(t *testing.T) {
+	t.Parallel()
+	onEachServer(t, func(t *testing.T, s server) {
+		store, request := s.open(t), httptest.NewRequest(http.MethodGet, "/", nil)
+		checked, err := store.Get(request, sessionName)
+		require.NoError(t, err)
+		used, err := store.Get(request, sessionName)
+		require.NoError(t, err)
+		assert.Same(t, checked, used,
+			"wanted: the handler's session is the one that requireStore has checked\nlikely cause: it is loaded once more, and that may fail")
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"gin-sessions-tutorial/01-install/servers/mongoserver"
 	"gin-sessions-tutorial/01-install/sessiontest"
 
 	"github.com/stretchr/testify/assert"
@@ -58,4 +59,13 @@ func TestAMongoDBThatIsNotThereIsNoticedSoon(t *testing.T) {
 
 	assert.Equal(t, 1, status)
 	assert.Less(t, time.Since(start), 30*time.Second, "wanted: an end in time\nlikely cause: SetServerSelectionTimeout is missing, and MongoDB's driver looks for 30 s")
+}
+
+func TestTheTimeoutsInMongoURIWin(t *testing.T) {
+	t.Parallel()
+	db := newDatabase(t, "mongodb://"+mongoserver.Run(t)+"/?timeoutMS=60000&serverSelectionTimeoutMS=60000")
+
+	_, err := db.open(db.uri.Host, time.Nanosecond, sessiontest.Secret)
+
+	assert.NoError(t, err, "wanted: as much time as the URI gives\nlikely cause: ApplyURI is not the last, and what it says is overwritten")
 }

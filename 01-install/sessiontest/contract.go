@@ -77,6 +77,7 @@ func TestContract(t *testing.T, app App) {
 		{"a broken cookie starts a new session", brokenCookie},
 		{"a failed Save is never a 200", failedSave},
 		{"a forwarded address is not believed", forwardedAddress},
+		{"a panic is a 500", panicking},
 	} {
 		t.Run(promise.name, func(t *testing.T) { promise.check(t, app) })
 	}
@@ -150,7 +151,8 @@ func logout(t *testing.T, app App) {
 	require.Equal(t, http.StatusNoContent, out.Status, "wanted: 204, nothing to say")
 	require.Len(t, out.Cookies, 1, "wanted: a Set-Cookie that ends the cookie\nlikely cause: the logout was not saved")
 	require.Negative(t, out.Cookies[0].MaxAge, "wanted: Max-Age=0 in the Set-Cookie\nlikely cause: MaxAge is not negative, and the browser keeps the cookie")
-	require.Nil(t, alice.Cookie(url+app.Path), "wanted: no cookie left in the browser\nlikely cause: the one that ends has another Path")
+	require.Equal(t, "/", out.Cookies[0].Path, "wanted: Path=/ as in the cookie that ends\nlikely cause: Options replaces all of them: start from your own")
+	require.Nil(t, alice.Cookie(url+app.Path), "wanted: no cookie left in the browser")
 	require.JSONEq(t, app.Visits[0], alice.Get(url+app.Path), "wanted: Alice is a stranger now")
 }
 
@@ -300,4 +302,12 @@ func forwardedAddress(t *testing.T, app App) {
 	recorder := httptest.NewRecorder()
 	router.ServeHTTP(recorder, request)
 	require.Equal(t, "192.0.2.1", recorder.Body.String(), "wanted: the address of the connection\nlikely cause: SetTrustedProxies(nil) is missing, and a visitor can choose the address in the log")
+}
+
+func panicking(t *testing.T, app App) {
+	t.Parallel()
+	router := app.NewRouter(app.open(t, Secret))
+	router.GET("/panic", func(*gin.Context) { panic("in a handler") })
+	got := NewBrowser(t, "Alice").Send(http.MethodGet, Serve(t, router)+"/panic")
+	require.Equal(t, http.StatusInternalServerError, got.Status, "wanted: 500\nlikely cause: gin.New has no recovery, gin.Default has")
 }

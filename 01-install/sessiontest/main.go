@@ -38,7 +38,7 @@ func Main(m *testing.M, program func()) {
 		}
 	}
 	gin.SetMode(gin.TestMode) // whatever GIN_MODE says
-	gin.DefaultWriter = io.Discard
+	gin.DefaultWriter, gin.DefaultErrorWriter = io.Discard, io.Discard
 	log.SetOutput(&logged)
 	if testing.Verbose() || given["test.fuzz"] || os.Getenv(runExercise) != "" {
 		m.Run()

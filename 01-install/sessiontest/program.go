@@ -162,7 +162,7 @@ func TestProgram(t *testing.T, sessionSecret func() ([]byte, error), path string
 	}
 	t.Run("a bad secret ends the program", func(t *testing.T) {
 		t.Parallel()
-		status, output := Run(t, append(env, "GIN_MODE=release", "SESSION_SECRET=short"), args...)
+		status, output := Run(t, append(env, "ADDR="+FreeAddr(), "GIN_MODE=release", "SESSION_SECRET=short"), args...)
 		require.Equal(t, 1, status, output)
 		require.Contains(t, output, "SESSION_SECRET")
 	})

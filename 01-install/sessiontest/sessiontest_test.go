@@ -111,6 +111,9 @@ func options() sessions.Options {
 func newRouter(store sessions.Store) *gin.Engine {
 	store.Options(options())
 	r := gin.Default()
+	if broken("no recovery") {
+		r = gin.New()
+	}
 	if !broken("trusted proxies") {
 		_ = r.SetTrustedProxies(nil)
 	}
@@ -166,6 +169,9 @@ func newRouter(store sessions.Store) *gin.Engine {
 			return
 		}
 		options := options()
+		if broken("a logout with bare options") {
+			options = sessions.Options{}
+		}
 		if !broken("no MaxAge at logout") {
 			options.MaxAge = -1
 		}

@@ -9,8 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"gin-sessions-tutorial/01-install/servers/redisserver"
 	"gin-sessions-tutorial/01-install/sessiontest"
 
+	"github.com/alicebob/miniredis/v2/server"
 	redigo "github.com/gomodule/redigo/redis"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -95,6 +97,29 @@ func TestAClusterSpreadsTheSessionsAndSurvivesItsChanges(t *testing.T) {
 	}
 	goOn(on[0], "after another node has died")
 	goOn(on[1], "after another node has died")
+	_, err = newStore(strings.Join([]string{nodes[2].addr, nodes[0].addr, nodes[1].addr}, ","), time.Minute, sessiontest.Secret)
+	assert.NoError(t, err, "wanted: a start without the first node\nlikely cause: only its address is used")
+}
+
+func TestServersThatAreNoClusterAreRefused(t *testing.T) {
+	t.Parallel()
+	var addrs []string
+	for range 2 {
+		single := redisserver.Run(t)
+		single.Server().SetPreHook(func(app *server.Peer, command string, _ ...string) bool {
+			if command != "CLUSTER" {
+				return false
+			}
+			app.WriteError("ERR This instance has cluster support disabled")
+			return true
+		})
+		addrs = append(addrs, single.Addr())
+	}
+
+	_, err := newStore(strings.Join(addrs, ","), time.Minute, sessiontest.Secret)
+
+	assert.ErrorContains(t, err, "cluster support disabled",
+		"wanted: an error\nlikely cause: nobody asks who has which keys, and each session is on any of the servers")
 }
 
 // node is a redis-server of a cluster.

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/http"
 	"os"
 	"testing"
 	"time"
 
+	"gin-sessions-tutorial/01-install/servers/redisserver"
 	"gin-sessions-tutorial/01-install/sessiontest"
 
 	"github.com/gin-contrib/sessions"
@@ -30,13 +32,13 @@ func TestAnAddressThatDoesNotAnswerIsGivenUp(t *testing.T) {
 		return nil, errors.New("the test is over")
 	}}
 
-	start := time.Now()
-	_, err := newStore("redis.test:6379", time.Millisecond, sessiontest.Secret)
+	for what, addrs := range map[string]string{"one Redis": "redis.test:6379", "a cluster": "redis.test:7000,redis.test:7001"} {
+		start := time.Now()
+		_, err := newStore(addrs, time.Millisecond, sessiontest.Secret)
 
-	var gaveUp net.Error
-	require.ErrorAs(t, err, &gaveUp)
-	assert.True(t, gaveUp.Timeout(), "wanted: a time-out, and not %v", err)
-	assert.Less(t, time.Since(start), 15*time.Second, "wanted: an error in time\nlikely cause: no DialConnectTimeout, and redigo waits for 30 s")
+		assert.ErrorContains(t, err, "i/o timeout", what)
+		assert.Less(t, time.Since(start), 15*time.Second, "wanted: an error in time for %s\nlikely cause: no DialConnectTimeout, and redigo waits for 30 s", what)
+	}
 }
 
 func TestARedisThatReadsNothingIsGivenUp(t *testing.T) {
@@ -58,6 +60,19 @@ func TestARedisThatReadsNothingIsGivenUp(t *testing.T) {
 	case <-time.After(30 * time.Second):
 		assert.Fail(t, "wanted: an error after the timeout\nlikely cause: no DialWriteTimeout, and the request hangs")
 	}
+}
+
+func TestTheProgramGivesUpAfterItsTimeout(t *testing.T) {
+	t.Parallel()
+	network := sessiontest.NewProxy(t, redisserver.Addr(t))
+	app := sessiontest.Start(t, []string{"REDIS_ADDR=" + network.Addr, "GIN_MODE=debug", "SESSION_SECRET="})
+
+	network.Hang()
+	start := time.Now()
+	got := sessiontest.NewBrowser(t, "Alice").Send(http.MethodGet, app+"/incr")
+
+	assert.Equal(t, http.StatusServiceUnavailable, got.Status)
+	assert.Less(t, time.Since(start), 15*time.Second, "wanted: an answer in time\nlikely cause: main opens the store with another timeout")
 }
 
 // storeOn opens a store with the program's timeout. It tries some times, as the

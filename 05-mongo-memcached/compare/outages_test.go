@@ -50,20 +50,23 @@ func noServerAtStart(t *testing.T, c contender) (seen string) {
 	return "not noticed"
 }
 
-// behindAProxy runs the shop behind a proxy, with a visitor who has a session.
-func behindAProxy(t *testing.T, c contender) (network *sessiontest.Proxy, app string, alice *sessiontest.Browser) {
+// behindAProxy runs the shop behind a proxy, with a visitor who has a session, and a
+// store with that patience.
+func behindAProxy(t *testing.T, c contender, patience time.Duration) (network *sessiontest.Proxy, app string, alice *sessiontest.Browser) {
 	t.Helper()
 	alice, _ = enter(t, shop(t, c.library(t)))
 	network = sessiontest.NewProxy(t, c.addr)
+	c.patience = patience
 	return network, shop(t, c.at(network.Addr).library(t)), alice
 }
 
 // program is one of this tutorial's, which is built when the first test needs it.
 type program struct {
-	owner  testing.TB // it is there until this test ends
-	folder string
-	once   sync.Once
-	file   string
+	owner   testing.TB // it is there until this test ends
+	folder  string
+	mongoDB string // host:port of an embedded one, because its database has a fixed name
+	once    sync.Once
+	file    string
 }
 
 // behindAProxy runs the tutorial's program in a process of its own behind a proxy,
@@ -72,6 +75,9 @@ type program struct {
 func (p *program) behindAProxy(t *testing.T, c contender) (network *sessiontest.Proxy, app string, alice *sessiontest.Browser, count int) {
 	t.Helper()
 	p.once.Do(func() { p.file = sessiontest.Build(p.owner, p.folder) })
+	if c.column == "MongoDB" {
+		c.addr, c.uri = p.mongoDB, "mongodb://"+p.mongoDB
+	}
 	network = sessiontest.NewProxy(t, c.addr)
 	there := c.at(network.Addr)
 	env := []string{"GIN_MODE=debug", "SESSION_SECRET=" + string(sessiontest.Secret),
@@ -95,8 +101,7 @@ func meaning(got sessiontest.Answer) string {
 }
 
 func libraryOnADeadServer(t *testing.T, c contender) string {
-	c.patience = briefly
-	network, app, alice := behindAProxy(t, c)
+	network, app, alice := behindAProxy(t, c, briefly)
 	network.Cut()
 	defer network.Restore() // the driver says goodbye to its server
 	seen := meaning(alice.Send(http.MethodGet, app+"/text"))
@@ -125,7 +130,7 @@ func programOnADeadServer(t *testing.T, c contender) string {
 
 // In a blip each read is cut, until the visitor has tried to save something more.
 func libraryInABlip(t *testing.T, c contender) string {
-	network, app, alice := behindAProxy(t, c)
+	network, app, alice := behindAProxy(t, c, c.patience)
 	network.CutOn(c.read, sessiontest.Always)
 	got := alice.Send(http.MethodPost, app+"/more")
 	network.Restore()
@@ -162,9 +167,8 @@ func inSilence(network *sessiontest.Proxy, alice *sessiontest.Browser, page stri
 }
 
 func libraryOnASilentServer(t *testing.T, c contender) string {
-	c.patience = 0
-	network, app, alice := behindAProxy(t, c)
-	patience := 5 * time.Second
+	network, app, alice := behindAProxy(t, c, 0)
+	patience := 3 * time.Second
 	if c.column == "memcached" { // it has a limit, but a busy machine may be late
 		patience = 30 * time.Second
 	}

@@ -66,7 +66,8 @@ func contenders(t testing.TB) map[string]contender {
 	query.Set("directConnection", "true") // or the driver goes around a proxy
 	uri.Path, uri.RawQuery = cmp.Or(uri.Path, "/"), query.Encode()
 
-	pool, both := &program{owner: t, folder: "../../03-redis-store/pool"}, &program{owner: t, folder: "../"}
+	pool := &program{owner: t, folder: "../../03-redis-store/pool"}
+	both := &program{owner: t, folder: "../", mongoDB: mongoserver.Run(t)}
 	stores := map[string]contender{
 		"cookie":    {},
 		"memory":    {},

@@ -10,16 +10,21 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/FerretDB/FerretDB/ferretdb"
 )
+
+var starting sync.Mutex
 
 // Start starts a server at addr, a host:port, with its files in the folder dir: in
 // memory its single connection would deadlock. It returns its address, which
 // differs when addr asks for port 0, and what stops it.
 func Start(addr, dir string) (listening string, stop func(), err error) {
 	folder := url.URL{Scheme: "file", OmitHost: true, Path: filepath.ToSlash(dir) + "/", RawQuery: "_pragma=busy_timeout(60000)"} // in ms: for many writers
+	starting.Lock()                                                                                                               // New sets a variable of its package
+	defer starting.Unlock()
 	server, err := ferretdb.New(&ferretdb.Config{
 		Listener:  ferretdb.ListenerConfig{TCP: addr},
 		Logger:    slog.New(slog.DiscardHandler),

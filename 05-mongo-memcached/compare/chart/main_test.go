@@ -7,9 +7,13 @@ import (
 	"strings"
 	"testing"
 
+	"gin-sessions-tutorial/01-install/sessiontest"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
+
+func TestMain(m *testing.M) { sessiontest.Main(m, main) }
 
 func TestTheREADMEsAndTheChartShowTheRunInBenchTxt(t *testing.T) {
 	t.Parallel()
@@ -27,13 +31,13 @@ func TestTheREADMEsAndTheChartShowTheRunInBenchTxt(t *testing.T) {
 	for _, name := range readmes {
 		readme, err := os.ReadFile(name)
 		require.NoError(t, err)
-		assert.True(t, strings.Contains(string(readme), "\n"+rows+"\n"), "%s should show this table:\n%s", name, &markdown)
+		assert.True(t, strings.Contains(string(readme), "\n"+rows+"\n"), "wanted: this table in %s\n%s", name, &markdown)
 	}
 
 	draw(&svg, results)
 	drawn, err := os.ReadFile("../bench.svg")
 	require.NoError(t, err)
-	assert.Equal(t, svg.String(), string(drawn), "go run ./05-mongo-memcached/compare/chart draws it anew")
+	assert.Equal(t, svg.String(), string(drawn), "wanted: the chart of bench.txt\nlikely cause: a new run; go run ./05-mongo-memcached/compare/chart draws it anew")
 }
 
 const run = `

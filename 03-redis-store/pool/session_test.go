@@ -5,13 +5,36 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"gin-sessions-tutorial/01-install/servers/redisserver"
 	"gin-sessions-tutorial/01-install/sessiontest"
 
+	"github.com/gin-contrib/sessions"
 	"github.com/gin-gonic/gin"
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
+
+// What 03-redis-store/main_test.go and its neighbours prove of the session code,
+// proved of this program's.
+
+func TestACountOfAnotherTypeStartsAtZero(t *testing.T) {
+	store, err := newStore(redisserver.Addr(t), time.Minute, sessiontest.Secret)
+	require.NoError(t, err)
+	router := newRouter(store)
+	router.GET("/word", func(c *gin.Context) {
+		session := sessions.Default(c)
+		session.Set("count", "three")
+		assert.NoError(t, session.Save())
+	})
+	app, alice := sessiontest.Serve(t, router), sessiontest.NewBrowser(t, "Alice")
+	alice.Get(app + "/word")
+
+	got := alice.Send(http.MethodGet, app+"/incr")
+
+	assert.JSONEq(t, `{"count":0}`, got.Body, "wanted: a value of another type counts as none\nlikely cause: the handler does not ask whether it is an int, and panics")
+}
 
 func TestTheLogNamesTheCauseOfEveryFailure(t *testing.T) {
 	server, alice := redisserver.Run(t), sessiontest.NewBrowser(t, "Alice")
