@@ -69,11 +69,9 @@ func TestLogoutDeletesTheKey(t *testing.T) {
 	app, alice, key := visited(t, addr)
 	require.EqualValues(t, 1, do(t, addr, "EXISTS", key))
 
-	out := alice.Send(http.MethodPost, app+"/logout")
+	alice.Send(http.MethodPost, app+"/logout")
 
 	assert.EqualValues(t, 0, do(t, addr, "EXISTS", key), "wanted: no key\nlikely cause: Clear and Save alone keep it, empty")
-	require.Len(t, out.Cookies, 1)
-	assert.Equal(t, "/", out.Cookies[0].Path, "wanted: Path=/ as at the first visit\nlikely cause: the logout has options of its own, and another path's cookie ends")
 }
 
 func TestASessionUnusedForADayStartsAnew(t *testing.T) {

@@ -1,17 +1,13 @@
 package main
 
 import (
-	"log"
 	"net/http"
-	"net/http/httptest"
-	"strings"
 	"testing"
 	"time"
 
 	"gin-sessions-tutorial/01-install/servers/redisserver"
 	"gin-sessions-tutorial/01-install/sessiontest"
 
-	"github.com/gin-gonic/gin"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -68,34 +64,6 @@ func TestASilentRedisHangsTheRequest(t *testing.T) {
 	case <-time.After(3 * time.Second):
 		network.Cut() // only the end of the connection ends the wait
 		assert.Equal(t, http.StatusServiceUnavailable, (<-answered).Status)
-	}
-}
-
-// Not parallel: the log and Gin's mode are the whole process's.
-func TestEveryFailureIsLoggedWithItsCauseAndAnsweredOnce(t *testing.T) {
-	server := redisserver.Run(t)
-	app, alice, _ := visited(t, server.Addr())
-	cookie := alice.Cookie(app)
-	router := newRouter(open(t, server.Addr()))
-	server.SetError("LOADING Redis is loading the dataset in memory")
-	gin.DebugPrintFunc = log.Printf // in debug mode Gin tells of a second answer
-	defer func() { gin.DebugPrintFunc = nil }()
-	gin.SetMode(gin.DebugMode)
-	defer gin.SetMode(gin.TestMode)
-	defer log.SetOutput(log.Writer())
-
-	loading := httptest.NewRequest(http.MethodGet, "/incr", nil)
-	loading.AddCookie(cookie)
-	for what, request := range map[string]*http.Request{
-		"to load a session":     loading,
-		"to save a new session": httptest.NewRequest(http.MethodGet, "/incr", nil),
-		"to delete a session":   httptest.NewRequest(http.MethodPost, "/logout", nil),
-	} {
-		var logged strings.Builder
-		log.SetOutput(&logged)
-		router.ServeHTTP(httptest.NewRecorder(), request)
-		assert.Contains(t, logged.String(), "session store: LOADING", "wanted: the cause in the log, when it failed %s", what)
-		assert.NotContains(t, logged.String(), "already written", "wanted: one answer, when it failed %s\nlikely cause: no return after the error", what)
 	}
 }
 

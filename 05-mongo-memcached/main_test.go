@@ -27,10 +27,8 @@ func TestTheSessionIsInTheServerUntilLogout(t *testing.T) {
 		require.NoError(t, err)
 		assert.Contains(t, sessiontest.Decode(t, data), "count", "wanted: the values, signed like a cookie, and readable like one")
 
-		out := alice.Send(http.MethodPost, app+"/logout")
+		alice.Send(http.MethodPost, app+"/logout")
 
-		require.Len(t, out.Cookies, 1)
-		assert.Equal(t, "/", out.Cookies[0].Path, "wanted: the cookie that ends has the Path of the one that began")
 		data, err = s.read(id)
 		require.NoError(t, err)
 		assert.Empty(t, data, "wanted: no session\nlikely cause: MaxAge is not negative: Clear and Save alone keep it, empty")

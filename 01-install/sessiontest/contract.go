@@ -2,6 +2,7 @@ package sessiontest
 
 import (
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/gin-contrib/sessions"
 	"github.com/gin-contrib/sessions/cookie"
 	"github.com/gin-gonic/gin"
+	gorilla "github.com/gorilla/sessions"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -66,6 +68,7 @@ func TestContract(t *testing.T, app App) {
 		check func(*testing.T, App)
 	}{
 		{"release mode sets Secure", secureInReleaseMode},
+		{"a failed Save is never a 200", failedSave},
 		{"the first visit sets one cookie with every attribute", firstVisit},
 		{"every visit finds what the one before has saved", everyVisit},
 		{"two visitors do not share a session", twoVisitors},
@@ -75,7 +78,7 @@ func TestContract(t *testing.T, app App) {
 		{"logout sends no values", logoutSendsNoValues},
 		{"the cookie of a store on a server holds an ID only", cookieWithIDOnly},
 		{"a broken cookie starts a new session", brokenCookie},
-		{"a failed Save is never a 200", failedSave},
+		{"a value of another type counts as none", otherType},
 		{"a forwarded address is not believed", forwardedAddress},
 		{"a panic is a 500", panicking},
 	} {
@@ -84,7 +87,8 @@ func TestContract(t *testing.T, app App) {
 }
 
 func secureInReleaseMode(t *testing.T, app App) {
-	gin.SetMode(gin.ReleaseMode) // of the whole process: so this one is not parallel
+	// Not parallel: the mode is the whole process's.
+	gin.SetMode(gin.ReleaseMode)
 	defer gin.SetMode(gin.TestMode)
 	alice := NewBrowser(t, "Alice")
 	first := alice.Send(http.MethodGet, app.Serve(t)+app.Path)
@@ -121,9 +125,11 @@ func everyVisit(t *testing.T, app App) {
 func twoVisitors(t *testing.T, app App) {
 	t.Parallel()
 	url := app.Serve(t) + app.Path
-	NewBrowser(t, "Alice").Get(url)
-	require.JSONEq(t, app.Visits[0], NewBrowser(t, "Bob").Get(url),
+	alice, bob := NewBrowser(t, "Alice"), NewBrowser(t, "Bob")
+	alice.Get(url)
+	require.JSONEq(t, app.Visits[0], bob.Get(url),
 		"wanted: Bob is a stranger\nlikely cause: what belongs to the session is in a variable, or all sessions have one ID")
+	require.JSONEq(t, app.Visits[1], alice.Get(url), "wanted: Alice's session is still hers")
 }
 
 func fiftyVisitors(t *testing.T, app App) {
@@ -244,6 +250,7 @@ func cookieFrom(t testing.TB, app App, store sessions.Store) string {
 	t.Helper()
 	cookies := visit(app, store, "").Cookies()
 	require.Len(t, cookies, 1)
+	require.NotEmpty(t, cookies[0].Value, "wanted: a session in the cookie\nlikely cause: the options have no MaxAge, and Save has deleted it")
 	return cookies[0].Value
 }
 
@@ -277,10 +284,17 @@ func FuzzCookie(f *testing.F, app App) {
 }
 
 func failedSave(t *testing.T, app App) {
-	t.Parallel()
+	// Not parallel: the mode and the log are the whole process's.
+	gin.SetMode(gin.DebugMode)
+	defer gin.SetMode(gin.TestMode)
+	gin.DebugPrintFunc = log.Printf // Gin warns of a second answer to one request
+	defer func() { gin.DebugPrintFunc = nil }()
 	url := Serve(t, app.NewRouter(CannotSave(app.open(t, Secret))))
 	for path, method := range map[string]string{app.Path: http.MethodGet, "/logout": http.MethodPost} {
+		logged.Reset()
 		app.wantFailure(t, NewBrowser(t, "Alice").Send(method, url+path), "nobody looks at the error of Save")
+		require.Contains(t, logged.String(), "this store cannot save", "wanted: the cause in the log")
+		require.NotContains(t, logged.String(), "already written", "wanted: one answer\nlikely cause: no return after the error")
 	}
 }
 
@@ -290,6 +304,23 @@ func (app App) wantFailure(t *testing.T, got Answer, likelyCause string) {
 	require.Equal(t, app.Failure.Status, got.Status, "wanted: an error, because the session is not kept\nlikely cause: %s", likelyCause)
 	require.JSONEq(t, app.Failure.Body, got.Body, "wanted: the error, and nothing after it\nlikely cause: the handler goes on after the error")
 	require.Empty(t, got.Cookies, "wanted: no cookie, because nothing was saved")
+}
+
+func otherType(t *testing.T, app App) {
+	t.Parallel()
+	router := app.NewRouter(app.open(t, Secret))
+	router.GET("/other-type", func(c *gin.Context) {
+		session := sessions.Default(c)
+		for key := range session.(interface{ Session() *gorilla.Session }).Session().Values {
+			session.Set(key, 1.5)
+		}
+		assert.NoError(t, session.Save())
+	})
+	alice, url := NewBrowser(t, "Alice"), Serve(t, router)
+	alice.Get(url + app.Path)
+	alice.Get(url + "/other-type")
+	require.Equal(t, app.Visits[0], alice.Send(http.MethodGet, url+app.Path).Body,
+		"wanted: a value of another type counts as none\nlikely cause: the handler does not ask for the type, and panics")
 }
 
 func forwardedAddress(t *testing.T, app App) {

@@ -66,7 +66,9 @@ func (server Server) behind(t *testing.T, app App) (network *Proxy, url string) 
 	t.Helper()
 	network = NewProxy(t, app.Addr)
 	app.NewStore, app.Addr = server.NewStore, network.Addr
-	return network, app.Serve(t)
+	url = app.Serve(t)
+	t.Cleanup(network.Cut) // or the app's end would wait for what hangs
+	return network, url
 }
 
 // visits lets a new visitor come so many times.
@@ -89,6 +91,7 @@ func lostServer(t *testing.T, app App, server Server) {
 	app.wantFailure(t, alice.Send(http.MethodPost, url+"/logout"), unchecked)
 	app.wantFailure(t, NewBrowser(t, "a stranger").Send(http.MethodGet, url+"/incr"), unchecked)
 	require.Contains(t, logged.String(), "session store: ", "wanted: the cause of a 503 in the log")
+	require.NotContains(t, logged.String(), "session store: <nil>", "wanted: the cause of a 503 in the log")
 
 	network.Restore()
 	require.Equal(t, 3, Count(t, alice.Send(http.MethodGet, direct+"/incr")), "wanted: the session goes on where it was")

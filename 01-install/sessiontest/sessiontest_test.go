@@ -119,6 +119,9 @@ func newRouter(store sessions.Store) *gin.Engine {
 	}
 	r.Use(sessions.Sessions("mysession", store))
 	unavailable := func(c *gin.Context, err error) {
+		if broken("log without a cause") {
+			err = nil
+		}
 		if !broken("silent about the cause") {
 			log.Print("session store: ", err)
 		}
@@ -138,7 +141,9 @@ func newRouter(store sessions.Store) *gin.Engine {
 	r.GET("/incr", func(c *gin.Context) {
 		session := sessions.Default(c)
 		count := 0
-		if last, ok := session.Get("count").(int); ok {
+		if last := session.Get("count"); last != nil && broken("no look at the type") {
+			count = last.(int) + 1
+		} else if last, ok := last.(int); ok {
 			count = last + 1
 		}
 		if broken("one session for everybody") {
@@ -178,7 +183,9 @@ func newRouter(store sessions.Store) *gin.Engine {
 		session.Options(options)
 		if err := session.Save(); err != nil {
 			unavailable(c, err)
-			return
+			if !broken("a second answer to a logout") {
+				return
+			}
 		}
 		c.Status(http.StatusNoContent)
 	})

@@ -75,6 +75,17 @@ func TestTheProgramGivesUpAfterItsTimeout(t *testing.T) {
 	assert.Less(t, time.Since(start), 15*time.Second, "wanted: an answer in time\nlikely cause: main opens the store with another timeout")
 }
 
+func TestTheLogNamesARedisThatRefusesAtTheStart(t *testing.T) {
+	t.Parallel()
+	busy := redisserver.Run(t)
+	busy.SetError("LOADING Redis is loading the dataset in memory")
+	env := []string{"REDIS_ADDR=" + busy.Addr(), "GIN_MODE=debug", "SESSION_SECRET="}
+	status, output := sessiontest.Run(t, env)
+	assert.Equal(t, 1, status)
+	assert.Contains(t, output, "no Redis at "+busy.Addr(), "wanted: which Redis\nlikely cause: the error alone does not say it")
+	assert.Contains(t, output, "LOADING", "wanted: what it said")
+}
+
 // storeOn opens a store with the program's timeout. It tries some times, as the
 // machine may be busy.
 func storeOn(t *testing.T, addr string) (store sessions.Store) {
