@@ -2,6 +2,12 @@ module gin-sessions-tutorial
 
 go 1.25.0
 
+// What .ci reads the pages with; go mod tidy does not look into that folder.
+tool (
+	github.com/goccy/go-yaml
+	github.com/yuin/goldmark
+)
+
 // What the lesson is about.
 require (
 	github.com/gin-contrib/sessions v1.0.4
@@ -32,6 +38,12 @@ require (
 	github.com/stretchr/testify v1.12.1
 )
 
+// The checks of the pages, in .ci.
+require (
+	github.com/goccy/go-yaml v1.19.2 // indirect
+	github.com/yuin/goldmark v1.8.7 // indirect
+)
+
 require (
 	filippo.io/edwards25519 v1.1.0 // indirect
 	github.com/AlekSi/pointer v1.2.0 // indirect
@@ -57,7 +69,6 @@ require (
 	github.com/go-playground/validator/v10 v10.30.1 // indirect
 	github.com/go-sql-driver/mysql v1.9.2 // indirect
 	github.com/goccy/go-json v0.10.5 // indirect
-	github.com/goccy/go-yaml v1.19.2 // indirect
 	github.com/golang/snappy v1.0.0 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/gorilla/context v1.1.2 // indirect

@@ -110,7 +110,7 @@ func TestTheCheckerFindsDifferentCode(t *testing.T) {
 	for problem, folders := range map[string][]string{
 		"": {"a", "b"},
 		"c/main.go differs from a/main.go: f line 1 is\n// f does not.\nand not\n// f does.": {"a", "b", "c"},
-		"d/main.go differs from a/main.go: f line 4 is\n\tprintln(2)\nand not\n}":           {"a", "d"},
+		"d/main.go differs from a/main.go: f line 4 is\n\tprintln(2)\nand not\n}":            {"a", "d"},
 		"e/main.go has no func f": {"a", "e"},
 		"no such file":            {"gone", "a"},
 	} {

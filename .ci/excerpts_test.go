@@ -33,7 +33,9 @@ func (p *page) checkBlocks() {
 			p.problem(b.line, "a block of %q: use go, diff, console, sh, text, json, yaml or mermaid", b.kind)
 		}
 	}
-	each(p, func(_ *ast.CodeBlock, line int) { p.problem(line, "an indented block, which nobody checks: use a fence") })
+	each(p, func(_ *ast.CodeBlock, line int) {
+		p.problem(line, "an indented block, which nobody checks: use a fence")
+	})
 }
 
 var (

@@ -1,12 +1,10 @@
-// Package ci proves the exercises, on copies of the tree:
-//
-//	go test ./.ci
 package ci
 
 import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"os/exec"
@@ -19,6 +17,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
+
+// The exercises are proved on copies of the tree: skipped as shipped, red when
+// begun, red on each near miss, green when solved. Their pages describe them.
 
 // The states of an exercise, as the board calls them.
 const (
@@ -89,27 +90,89 @@ func TestEveryNearMissIsRedAndSaysWhy(t *testing.T) {
 	}
 }
 
-// A chapter's README says of each exercise: the symptom, the file, the command,
-// and two hints.
-func TestTheREADMEsDescribeEveryExercise(t *testing.T) {
+func TestThePagesDescribeEveryExercise(t *testing.T) {
 	t.Parallel()
-	for _, e := range exercises(t, "..") {
-		chapter := filepath.Dir(e.folder)
+	for _, e := range exercises(t, repository.root) {
 		code, err := os.ReadFile(filepath.Join(e.folder, e.file))
 		require.NoError(t, err)
-		text, err := os.ReadFile(filepath.Join(chapter, "README.md"))
-		require.NoError(t, err)
+		for _, language := range exerciseLanguages {
+			page, err := os.ReadFile(filepath.Join(e.folder, language.page))
+			require.NoError(t, err)
+			report(t, e.checkDescription(language, string(code), string(page)))
+		}
+	}
+}
 
-		title := "Exercise " + strings.Replace(e.number, "_", ".", 1)
-		symptom := regexp.MustCompile(`(?m)^// ` + regexp.QuoteMeta(title) + `: (".{1,61}")$`).FindSubmatch(code)
-		require.NotNil(t, symptom, "%s has no title, or one that is too long for the board", e.file)
-		_, section, found := strings.Cut(string(text), "\n### "+title+"\n")
-		require.True(t, found, "%s/README.md has no %s", chapter, title)
-		section, _, _ = strings.Cut(section, "\n##")
-		assert.Contains(t, section, "\n> "+string(symptom[1])+"\n", title)
-		assert.Contains(t, section, "`"+e.file+"`", title)
-		assert.Contains(t, section, "\ngo test -v -run 'Exercise"+e.number+"' ./"+filepath.Base(chapter)+"/exercise\n", title)
-		assert.Equal(t, 2, strings.Count(section, "<details>\n"), title)
+// exerciseLanguage is how an exercise is described: under which heading, and where
+// its symptom stands, which only the English page quotes from the code.
+type exerciseLanguage struct{ page, title, symptom string }
+
+var exerciseLanguages = []exerciseLanguage{
+	{"README.md", "Exercise", "> %s"},
+	{"README.zh-CN.md", "练习", `> “.+”`},
+}
+
+// checkDescription wants of a page the symptom, the file, the command, and two hints.
+func (e exercise) checkDescription(language exerciseLanguage, code, page string) (problems []string) {
+	number := strings.Replace(e.number, "_", ".", 1)
+	problem := func(format string, args ...any) {
+		problems = append(problems, fmt.Sprintf("%s, exercise %s: ", language.page, number)+fmt.Sprintf(format, args...))
+	}
+	symptom := regexp.MustCompile(`(?m)^// Exercise ` + regexp.QuoteMeta(number) + `: (".{1,61}")$`).FindStringSubmatch(code)
+	if symptom == nil {
+		problem("%s has no symptom, or one that is too long for the board", e.file)
+		return problems
+	}
+	_, section, found := strings.Cut(page, "# "+language.title+" "+number+"\n") // of any level
+	if !found {
+		problem("it is not described")
+		return problems
+	}
+	section = regexp.MustCompile(`(?ms)^##.*`).ReplaceAllString(section, "")
+	chapter := filepath.Base(filepath.Dir(e.folder))
+	for _, wanted := range []string{
+		strings.ReplaceAll(language.symptom, "%s", regexp.QuoteMeta(symptom[1])),
+		".*`" + regexp.QuoteMeta(e.file) + "`.*",
+		regexp.QuoteMeta("go test -v -run 'Exercise" + e.number + "' ./" + chapter + "/exercise"),
+	} {
+		if !regexp.MustCompile(`(?m)^` + wanted + `$`).MatchString(section) {
+			problem("it has no line like %s", wanted)
+		}
+	}
+	if hints := strings.Count(section, "<details>\n"); hints != 2 {
+		problem("it has %d hints, and not two", hints)
+	}
+	return problems
+}
+
+func TestTheCheckerFindsWrongDescriptions(t *testing.T) {
+	t.Parallel()
+	e := exercise{"09-more/exercise", "9_1_it.go", "9_1"}
+	const code = "// Exercise 9.1: \"It fails.\"\npackage exercise\n"
+	english := strings.ReplaceAll("## Exercise 9.1\n\n> \"It fails.\"\n\nMend '9_1_it.go'.\n\ngo test -v -run 'Exercise9_1' ./09-more/exercise\n\n"+
+		"<details>\nOne\n</details>\n<details>\nTwo\n</details>\n\n## Exercise 9.2\n\n<details>\n", "'9_1_it.go'", "`9_1_it.go`")
+	chinese := strings.NewReplacer("Exercise 9", "练习 9", `"It fails."`, "“坏了。”").Replace(english)
+	for _, test := range []struct{ name, old, new, problem string }{
+		{"described", "", "", ""},
+		{"below another heading", "## ", "### ", ""},
+		{"not described", " 9.1", " 9.3", "it is not described"},
+		{"no symptom", "> ", "", "it has no line like > "},
+		{"no file", "`9_1_it.go`", "it", "it has no line like .*`9_1_it"},
+		{"another command", "'Exercise9_1'", "'Exercise9_2'", "it has no line like go test"},
+		{"one hint", "<details>\nTwo", "Two", "it has 1 hints"},
+	} {
+		for i, page := range []string{english, chinese} {
+			changed := strings.ReplaceAll(page, test.old, test.new)
+			if test.old == "" {
+				changed = page
+			}
+			requireProblem(t, test.problem, e.checkDescription(exerciseLanguages[i], code, changed))
+		}
+	}
+	quoted := strings.Replace(english, "It fails.", "It works.", 1)
+	requireProblem(t, "it has no line like", e.checkDescription(exerciseLanguages[0], code, quoted))
+	for _, noTitle := range []string{"package exercise", "// Exercise 9.1: \"" + strings.Repeat("x", 62) + "\"\n"} {
+		requireProblem(t, "9_1_it.go has no symptom", e.checkDescription(exerciseLanguages[0], noTitle, english))
 	}
 }
 
@@ -180,7 +243,7 @@ func (e exercise) apply(t *testing.T, diff string) {
 // be in the wanted states, also on the board; what is red has to say why.
 func run(t *testing.T, tree string, wanted map[string]string) (outputs map[string]string) {
 	t.Helper()
-	outputs, states := goTest(t, tree)
+	outputs, states := testExercises(t, tree)
 	assert.Equal(t, wanted, states)
 	assert.Equal(t, wanted, board(t, tree), "the board shows something else than go test")
 	for number, state := range states {
@@ -191,8 +254,8 @@ func run(t *testing.T, tree string, wanted map[string]string) (outputs map[strin
 	return outputs
 }
 
-// goTest runs the exercises, and returns what each printed, and its state.
-func goTest(t *testing.T, tree string) (outputs, states map[string]string) {
+// testExercises runs the exercises, and returns what each printed, and its state.
+func testExercises(t *testing.T, tree string) (outputs, states map[string]string) {
 	t.Helper()
 	folders, err := filepath.Glob(filepath.Join(tree, "*", "exercise"))
 	require.NoError(t, err)

@@ -52,7 +52,7 @@ func goList(t *testing.T, args ...string) (lines []string) {
 	command.Dir = repository.root
 	output, err := command.Output()
 	require.NoError(t, err, "go list %q", args)
-	return strings.Fields(strings.ReplaceAll(string(output), " ", ","))
+	return splitLines(strings.TrimSpace(string(output)))
 }
 
 var tools = regexp.MustCompile("^" + module + "01-install/(sessiontest$|servers/?)")

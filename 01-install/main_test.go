@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"gin-sessions-tutorial/01-install/servers/memcachedserver"
 	"gin-sessions-tutorial/01-install/servers/redisserver"
@@ -33,7 +34,7 @@ func TestMain(m *testing.M) {
 const (
 	noRedis     = "127.0.0.1:1"
 	noMemcached = "127.0.0.1:2,127.0.0.1:3"
-	noMongo     = "127.0.0.1:4"
+	noMongo     = "127.0.0.1:4,127.0.0.1:5"
 )
 
 // run runs the check-up where no server is, except for what env ("NAME=value") says.
@@ -166,8 +167,10 @@ func TestTheCheckUpDoesNotWaitForASilentServer(t *testing.T) {
 	for name, password := range map[string]string{"no password": "", "a password is sent first": "burrow"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			start := time.Now()
 			_, output := run(t, "REDIS_ADDR="+addr, "REDIS_PASSWORD="+password, "MEMCACHED_ADDR="+addr, "MONGO_URI=mongodb://"+addr)
 			assert.Len(t, regexp.MustCompile("(?m)^(redis|memcached|mongo) +not running").FindAllString(output, -1), 3, output)
+			assert.Less(t, time.Since(start), 20*time.Second, "wanted: a second for each\nlikely cause: the time-out does not reach a driver, which would wait for 30 s")
 		})
 	}
 }

@@ -3,6 +3,7 @@ package sessiontest
 import (
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"testing"
 	"time"
 
@@ -121,21 +122,24 @@ func blip(t *testing.T, app App, server Server) {
 // A driver may ask again by itself, and so may the program: a blip can end between
 // any two of these reads.
 func blipOfAnyLength(t *testing.T, app App, server Server) {
-	network, url := server.behind(t, app)
-	alice := NewBrowser(t, "Alice")
-	last := CountOnceBack(t, alice, url)
 	for failures := 1; failures <= 4; failures++ {
-		network.CutOn(server.Read, failures)
-		if got := alice.Send(http.MethodGet, url+"/incr"); got.Status == http.StatusOK { // somebody asked often enough
-			require.Greater(t, Count(t, got), last, overwritten)
-			last = Count(t, got)
-		} else {
-			app.wantFailure(t, got, unchecked)
-		}
-		network.Restore()
-		next := CountOnceBack(t, alice, url)
-		require.Greater(t, next, last, overwritten)
-		last = next
+		t.Run(strconv.Itoa(failures), func(t *testing.T) {
+			t.Parallel()
+			network, url := server.behind(t, app)
+			alice := NewBrowser(t, "Alice")
+			last := CountOnceBack(t, alice, url)
+
+			network.CutOn(server.Read, failures)
+			if got := alice.Send(http.MethodGet, url+"/incr"); got.Status == http.StatusOK { // somebody asked often enough
+				require.Greater(t, Count(t, got), last, overwritten)
+				last = Count(t, got)
+			} else {
+				app.wantFailure(t, got, unchecked)
+			}
+
+			network.Restore()
+			require.Greater(t, CountOnceBack(t, alice, url), last, overwritten)
+		})
 	}
 }
 

@@ -1,0 +1,236 @@
+package ci
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// The console blocks of a page are one shell session, and are run: go run, curl and
+// ^C must print what they show. A line "…" leaves something out. Of a program that
+// goes on running, any of its lines may be shown. What differs from run to run, as
+// cookies and dates do, is masked.
+
+func TestTranscripts(t *testing.T) {
+	t.Parallel()
+	needShell(t)
+	bin := build(t, append([]string{"01-install/servers", pool}, chapters...)...)
+	run := map[string]bool{} // the languages have the same ones
+	for _, p := range pages(t) {
+		session := p.chapter()
+		for _, b := range p.consoles() {
+			session += "\n" + strings.Join(b.text, "\n")
+		}
+		if len(p.consoles()) == 0 || run[session] {
+			continue
+		}
+		run[session] = true
+		t.Run(p.name, func(t *testing.T) {
+			t.Parallel()
+			// The programs give their servers a second, and a busy machine may take
+			// longer, but not each time. What is wrong in a page stays wrong.
+			var problems []string
+			for range 3 {
+				once := *p // it collects the problems
+				if problems = runTranscripts(t, &once, bin); len(problems) == 0 {
+					break
+				}
+			}
+			report(t, problems)
+		})
+	}
+}
+
+// chapter returns the folder whose program a page is about.
+func (p *page) chapter() string {
+	folder, _, _ := strings.Cut(p.name, "/")
+	return folder
+}
+
+func (p *page) consoles() []block {
+	return slices.DeleteFunc(slices.Clone(p.blocks), func(b block) bool { return b.kind != "console" })
+}
+
+// step is a command, with what the page shows below it.
+type step struct {
+	command string
+	line    int // the number of the first line below
+	output  []string
+}
+
+func (p *page) steps(b block) (steps []step) {
+	for i := 0; i < len(b.text); i++ {
+		command, prompt := strings.CutPrefix(b.text[i], "$ ")
+		switch {
+		case prompt || strings.HasPrefix(command, "^C"):
+			for strings.HasSuffix(command, `\`) && i+1 < len(b.text) {
+				i++
+				command = strings.TrimSuffix(command, `\`) + strings.TrimLeft(b.text[i], " ")
+			}
+			steps = append(steps, step{command: command, line: b.line + i + 2})
+		case len(steps) == 0:
+			p.problem(b.line+i+1, "a console block starts with a command: $ …")
+			return nil
+		default:
+			last := &steps[len(steps)-1]
+			last.output = append(last.output, b.text[i])
+		}
+	}
+	return steps
+}
+
+// compare compares all that a command printed with what the page shows.
+func (p *page) compare(st step, output []string) {
+	shown, output := trimBlank(st.output), trimBlank(output)
+	i := firstDifference(masked(shown), masked(output))
+	switch {
+	case i < 0:
+	case i == len(shown):
+		p.problem(st.line+i, "%s prints more than this:\n%s", st.command, strings.Join(output, "\n"))
+	default:
+		p.problem(st.line+i, "%s does not print this: %s\nbut:\n%s", st.command, shown[i], strings.Join(output, "\n"))
+	}
+}
+
+// checkShown looks for each line that the page shows among those that a running
+// program printed: Gin prints many that explain nothing.
+func (p *page) checkShown(st step, output []string) {
+	for i, line := range masked(st.output) {
+		if line != "" && line != elision && !slices.Contains(masked(output), line) {
+			p.problem(st.line+i, "%s does not print this: %s\nbut:\n%s", st.command, st.output[i], strings.Join(output, "\n"))
+		}
+	}
+}
+
+const elision = "…"
+
+// firstDifference returns the first line of want that is not in got, len(want)
+// when got goes on, and -1 when there is no difference. A line "…" in want
+// stands for any number of lines.
+func firstDifference(want, got []string) int {
+	for i, line := range want {
+		if line == elision {
+			furthest := i
+			for skip := i; skip <= len(got); skip++ {
+				difference := firstDifference(want[i+1:], got[skip:])
+				if difference < 0 {
+					return -1
+				}
+				furthest = max(furthest, i+1+difference)
+			}
+			return furthest
+		}
+		if i >= len(got) || line != got[i] {
+			return i
+		}
+	}
+	if len(got) > len(want) {
+		return len(want)
+	}
+	return -1
+}
+
+// masks hide what differs from run to run. An empty cookie and the expiry in
+// 1970, which tell the browser to forget, stay as they are.
+var masks = []struct {
+	variable *regexp.Regexp
+	mask     string
+}{
+	{regexp.MustCompile(`mysession=[^;\s]+`), "mysession=(cookie)"},
+	{regexp.MustCompile(`[A-Z2-7]{52}`), "(ID)"},
+	{regexp.MustCompile(`^Date: \w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT$`), "Date: (date)"},
+	{regexp.MustCompile(`Expires=\w{3}, \d\d \w{3} 20\d\d \d\d:\d\d:\d\d GMT`), "Expires=(date)"},
+	{regexp.MustCompile(`^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d `), "(time) "},
+	{regexp.MustCompile(`\bgo1\.[\w.]+`), "(Go)"},
+}
+
+func masked(lines []string) []string {
+	lines = slices.Clone(lines)
+	for i := range lines {
+		for _, m := range masks {
+			lines[i] = m.variable.ReplaceAllString(lines[i], m.mask)
+		}
+	}
+	return lines
+}
+
+// What chapter 02 answers to a first visit and to a logout.
+const (
+	firstVisit = "HTTP/1.1 200 OK\nContent-Type: application/json; charset=utf-8\n" +
+		"Set-Cookie: mysession=MTc5; Path=/; Expires=Tue, 24 Nov 2026 14:00:00 GMT; Max-Age=86400; HttpOnly; SameSite=Lax\n" +
+		"Date: Mon, 23 Nov 2026 14:00:00 GMT\nContent-Length: 35\n\n" + newVisitor
+	loggedOut = "HTTP/1.1 204 No Content\n" +
+		"Set-Cookie: mysession=MTc5; Path=/; Expires=Thu, 01 Jan 1970 00:00:01 GMT; Max-Age=0; HttpOnly; SameSite=Lax\n" +
+		"Date: Mon, 23 Nov 2026 14:00:00 GMT\n\n"
+	newVisitor   = `{"hello":"world","returning":false}` + "\n"
+	knownVisitor = `{"hello":"world","returning":true}` + "\n"
+)
+
+// Commands for transcripts of chapter 02.
+const (
+	start   = "$ go run ./02-cookie-basic\n"
+	visit   = "$ curl -i -c jar -b jar http://localhost:8000/hello\n"
+	getBody = "$ curl -c jar -b jar \\\n    http://localhost:8000/hello\n"
+	logout  = "$ curl -i -c jar -b jar -X POST http://localhost:8000/logout\n"
+	failing = "$ SESSION_SECRET=short go run ./02-cookie-basic\n"
+)
+
+func TestTheCheckerFindsWrongTranscripts(t *testing.T) {
+	t.Parallel()
+	needShell(t)
+	bin := build(t, "01-install", "02-cookie-basic", "04-memstore")
+	for _, test := range []struct{ name, transcript, problem string }{
+		{"the chapter's program", visit + firstVisit + getBody + knownVisitor + logout + loggedOut + visit + firstVisit, ""},
+		{"two blocks", getBody + newVisitor + "'''\n\n'''console\n" + getBody + knownVisitor, ""},
+		{"a restart", start + "2026/11/23 14:00:00 warning: SESSION_SECRET is not set: anybody can sign cookies\n…\n" +
+			"[GIN-debug] Listening and serving HTTP on :8000\n" + visit + firstVisit + start + getBody + knownVisitor, ""},
+		{"a new secret", visit + firstVisit + `$ SESSION_SECRET="$(printf %032d 1)" go run ./02-cookie-basic` + "\n" + visit + firstVisit, ""},
+		{"two programs", start + "$ ADDR=:9000 go run ./04-memstore\n" + visit + firstVisit + "$ curl http://localhost:9000/incr\n" + `{"count":0}`, ""},
+		{"a program that ends", failing + "2026/11/23 14:00:00 SESSION_SECRET has 5 bytes: use 32 or more\nexit status 1", ""},
+		{"Ctrl-C", start + "^Csignal: interrupt\n" + start + "^C\n" + start + getBody + newVisitor, ""},
+		{"elisions", visit + "HTTP/1.1 200 OK\n…\nContent-Length: 35\n…\n", ""},
+		{"commands that are not run", "$ git clone https://example.com/x\nCloning …\n$ docker compose up -d redis\n$ export SESSION_SECRET=x", ""},
+		{"the check-up without servers", "$ go run ./01-install\nGo         ok           go1.25.0\n…\n" +
+			"mongo      not running  localhost:27017, for chapter 05\n\n" +
+			"With Docker, this starts them:  docker compose up -d\nWithout it, stand-ins:          go run ./01-install/servers", ""},
+
+		{"wrong body", getBody + knownVisitor,
+			`02-cookie-basic/README.md:4: curl -c jar -b jar http://localhost:8000/hello does not print this: {"hello":"world","returning":true}`},
+		{"wrong count", "$ go run ./04-memstore\n$ curl http://localhost:8000/incr\n" + `{"count":1}`, `does not print this: {"count":1}`},
+		{"wrong status", logout + strings.Replace(loggedOut, "204 No Content", "200 OK", 1), "does not print this: HTTP/1.1 200 OK"},
+		{"missing attribute", visit + strings.Replace(firstVisit, " HttpOnly;", "", 1), "does not print this: Set-Cookie: mysession=MTc5; Path=/"},
+		{"wrong Content-Length", visit + strings.Replace(firstVisit, "35", "34", 1), "does not print this: Content-Length: 34"},
+		{"wrong Max-Age", visit + strings.Replace(firstVisit, "86400", "3600", 1), "does not print this: Set-Cookie"},
+		{"empty cookie", logout + strings.Replace(loggedOut, "MTc5", "", 1), "does not print this: Set-Cookie: mysession=;"},
+		{"cookie that does not expire", logout + strings.Replace(loggedOut, "1970", "2027", 1), "does not print this: Set-Cookie"},
+		{"too little", visit + "HTTP/1.1 200 OK", "prints more than this"},
+		{"too much", getBody + newVisitor + "and more", "does not print this: and more"},
+		{"wrong below an elision", visit + "HTTP/1.1 200 OK\n…\nContent-Length: 35\n" + newVisitor, `does not print this: {"hello"`},
+		{"wrong after an elision", visit + "HTTP/1.1 200 OK\n…\nContent-Length: 34\n…", "does not print this: Content-Length: 34"},
+		{"line that a running program does not print", start + "welcome", "go run ./02-cookie-basic does not print this: welcome"},
+		{"end that does not come", start + "exit status 1", "should have ended: true; it did: false"},
+		{"end that is not shown", failing, "should have ended: false; it did: true"},
+		{"wrong end", failing + "…\nexit status 2", "does not print this: exit status 2"},
+		{"wrong version", "$ go run ./01-install\nGo         ok           go1.25.0\ngin        ok           v1.0.0\n…",
+			"does not print this: gin        ok           v1.0.0"},
+		{"wrong address", "$ curl http://localhost:9000/hello", "no program of this page listens on localhost:9000"},
+		{"wrong path", "$ curl http://localhost:8000/bye\nbye", "does not print this: bye"},
+		{"curl after Ctrl-C", start + "^C\n" + getBody + newVisitor, "but:\ncurl: (7)"},
+		{"Ctrl-C of nothing", "^C", "no program runs"},
+		{"Ctrl-C of the program before", start + start + "^C\n^C", "no program runs"},
+		{"unknown command", "$ kill 1", "README.md:2: transcripts cannot run this command: kill 1"},
+		{"unknown program", "$ go run ./06-more", "transcripts cannot run this command: go run ./06-more"},
+		{"output of nothing", newVisitor + getBody, "starts with a command"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			tr := write(t, map[string]string{"02-cookie-basic/README.md": "'''console\n" + test.transcript + "\n'''\n"})
+			p, err := tr.page("02-cookie-basic/README.md")
+			require.NoError(t, err)
+			requireProblem(t, test.problem, runTranscripts(t, p, bin))
+		})
+	}
+}
