@@ -20,7 +20,7 @@ import (
 var (
 	goRunFolder = regexp.MustCompile(`\bgo run \./([\w./-]*\w)`)
 	goTest      = regexp.MustCompile(`\bgo test\b([^#&;]*)`)
-	testFilter  = regexp.MustCompile(`-(?:run|fuzz)[ =]('[^']*'|"[^"]*"|\S+)`)
+	testFilter  = regexp.MustCompile(`-(?:run|fuzz|bench)[ =]('[^']*'|"[^"]*"|\S+)`)
 	compose     = regexp.MustCompile(`\bdocker compose (\w+)((?: +[\w./=-]+)*)`)
 	packageMain = regexp.MustCompile(`(?m)^package main\s*$`)
 )
@@ -62,7 +62,7 @@ func (tr *tree) isProgram(folder string) bool {
 	})
 }
 
-// checkGoTest refuses folders without tests, and a -run or -fuzz that none of
+// checkGoTest refuses folders without tests, and a -run, -fuzz or -bench that none of
 // the tests there matches.
 func (tr *tree) checkGoTest(args string) error {
 	var names []string
@@ -117,6 +117,7 @@ func TestTheCheckerFindsWrongCommands(t *testing.T) {
 		{"go test of a missing folder", "'go test ./02 ./04/...'", "go test: ./04/... has no tests"},
 		{"go test -run of nothing", "'go test -run TestProduct ./02'", "no test there matches TestProduct"},
 		{"go test -fuzz of everything in no folder", "'go test -fuzz . ./01'", "go test: ./01 has no tests"},
+		{"go test -bench of nothing", "'go test -bench Product ./02'", "no test there matches Product"},
 		{"go test -run of a bad pattern", "'go test -run=( ./02'", "missing closing"},
 		{"unknown service", "'''console\n$ docker compose up -d redis data\n'''", "docker-compose.yml has no service data"},
 		{"key of a service", "'docker compose up -d image'", "docker-compose.yml has no service image"},

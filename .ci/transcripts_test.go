@@ -189,7 +189,7 @@ func TestTheCheckerFindsWrongTranscripts(t *testing.T) {
 			"[GIN-debug] Listening and serving HTTP on :8000\n" + visit + firstVisit + start + getBody + knownVisitor, ""},
 		{"a new secret", visit + firstVisit + `$ SESSION_SECRET="$(printf %032d 1)" go run ./02-cookie-basic` + "\n" + visit + firstVisit, ""},
 		{"two programs", start + "$ ADDR=:9000 go run ./04-memstore\n" + visit + firstVisit + "$ curl http://localhost:9000/incr\n" + `{"count":0}`, ""},
-		{"a program that ends", failing + "2026/11/23 14:00:00 SESSION_SECRET has 5 bytes: use 32 or more\nexit status 1", ""},
+		{"a program that ends", failing + "2026/11/23 14:00:00 SESSION_SECRET has 5 bytes: it needs 32 or more\nexit status 1", ""},
 		{"Ctrl-C", start + "^Csignal: interrupt\n" + start + "^C\n" + start + getBody + newVisitor, ""},
 		{"elisions", visit + "HTTP/1.1 200 OK\n…\nContent-Length: 35\n…\n", ""},
 		{"commands that are not run", "$ git clone https://example.com/x\nCloning …\n$ docker compose up -d redis\n$ export SESSION_SECRET=x", ""},
