@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"runtime"
@@ -33,16 +32,14 @@ func assertEmpty(t *testing.T, folder string) {
 	assert.Empty(t, left, "wanted: nothing left in the folder for temporary files")
 }
 
-func TestTheServersServeTheChaptersUntilCtrlC(t *testing.T) {
+// The chapters' tests run on the same servers: see the packages beside this one.
+func TestTheCheckUpFindsTheServersUntilCtrlC(t *testing.T) {
 	t.Parallel()
 	folder, env := temporary(t)
-	program := sessiontest.Build(t, ".") // Run and Start cannot press Ctrl-C
-	servers := exec.Command(program, "-redis", "127.0.0.1:0", "-memcached", "127.0.0.1:0", "-mongo", "127.0.0.1:0")
-	servers.Env = append(os.Environ(), env...)
+	servers := sessiontest.Command(t, env, "-redis", "127.0.0.1:0", "-memcached", "127.0.0.1:0", "-mongo", "127.0.0.1:0")
 	output, err := servers.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, servers.Start())
-	t.Cleanup(func() { _ = servers.Process.Kill() }) // only for a test that failed
 	lines := bufio.NewScanner(output)
 	setting := map[string]string{}
 	for range 3 {
@@ -55,24 +52,11 @@ func TestTheServersServeTheChaptersUntilCtrlC(t *testing.T) {
 	require.True(t, lines.Scan())
 	assert.Contains(t, lines.Text(), "they keep nothing")
 
-	redis, mongo := sessiontest.Build(t, "../../03-redis-store"), sessiontest.Build(t, "../../05-mongo-memcached")
-	for name, chapter := range map[string][]string{
-		"redis":     {redis},
-		"memcached": {mongo, "-store", "memcached"},
-		"mongo":     {mongo},
-	} {
-		t.Run(name, func(t *testing.T) {
-			url := sessiontest.StartFile(t, chapter[0], []string{setting[name], "SESSION_SECRET=", "GIN_MODE=debug"}, chapter[1:]...)
-			assert.Equal(t, []string{`{"count":0}`, `{"count":1}`, `{"count":2}`}, threeVisits(t, url+"/incr"))
-		})
+	found := checkUp(t, setting["redis"], setting["memcached"], setting["mongo"])
+	for _, server := range []string{"redis", "memcached", "mongo"} {
+		assert.Regexp(t, `(?m)^`+server+` +ok +127\.0\.0\.1:\d+$`, found)
 	}
-	t.Run("the check-up", func(t *testing.T) {
-		found := checkUp(t, setting["redis"], setting["memcached"], setting["mongo"])
-		for _, server := range []string{"redis", "memcached", "mongo"} {
-			assert.Regexp(t, `(?m)^`+server+` +ok +127\.0\.0\.1:\d+$`, found)
-		}
-		assert.NotContains(t, found, "With Docker", "wanted: no way to get a server, because none is missing")
-	})
+	assert.NotContains(t, found, "With Docker", "wanted: no way to get a server, because none is missing")
 
 	if runtime.GOOS == "windows" {
 		return // no process can press another one's Ctrl-C there
@@ -85,29 +69,8 @@ func TestTheServersServeTheChaptersUntilCtrlC(t *testing.T) {
 	assertEmpty(t, folder)
 }
 
-// The chapters and the check-up give a server a second. On a busy machine it may
-// need longer: then the next two try again.
-
-// threeVisits returns what one visitor gets. When it is a 503, another one comes.
-func threeVisits(t *testing.T, url string) (bodies []string) {
-	t.Helper()
-	for range 10 {
-		visitor := sessiontest.NewBrowser(t, "Alice")
-		bodies = nil
-		unavailable := false
-		for range 3 {
-			got := visitor.Send(http.MethodGet, url)
-			bodies = append(bodies, got.Body)
-			unavailable = unavailable || got.Status == http.StatusServiceUnavailable
-		}
-		if !unavailable {
-			break
-		}
-	}
-	return bodies
-}
-
-// checkUp returns what ../main.go prints, with these variables ("NAME=value").
+// checkUp returns what ../main.go prints, with these variables ("NAME=value"). It
+// gives a server a second; on a busy machine that may need longer, it tries again.
 func checkUp(t *testing.T, env ...string) (printed string) {
 	t.Helper()
 	program := sessiontest.Build(t, "..")

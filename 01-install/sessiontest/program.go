@@ -1,7 +1,6 @@
 package sessiontest
 
 import (
-	"context"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -21,18 +20,25 @@ import (
 // runProgram is the variable by which Main knows that it is the program.
 const runProgram = "SESSIONTEST_RUN_PROGRAM"
 
-// Run runs the package's main, which TestMain has given to Main, in a process of
-// its own: with env on top of the test's environment ("NAME=value"), for a minute
-// at most. It returns the exit status, which is -1 for a program that had to be
-// stopped, and all that was printed.
-func Run(t testing.TB, env []string, args ...string) (status int, output string) {
+// Command returns the package's main, which TestMain has given to Main, as a process
+// that is not started yet: with env on top of the test's environment ("NAME=value").
+// It ends with the test.
+func Command(t testing.TB, env []string, args ...string) *exec.Cmd {
 	t.Helper()
 	program, err := os.Executable()
 	require.NoError(t, err)
-	patience, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	command := exec.CommandContext(patience, program, args...)
+	command := exec.CommandContext(t.Context(), program, args...)
 	command.Env = append(append(os.Environ(), runProgram+"=1"), env...)
+	return command
+}
+
+// Run runs the package's main, for a minute at most. It returns the exit status,
+// which is -1 for a program that had to be stopped, and all that was printed.
+func Run(t testing.TB, env []string, args ...string) (status int, output string) {
+	t.Helper()
+	command := Command(t, env, args...)
+	late := time.AfterFunc(time.Minute, func() { _ = command.Process.Kill() })
+	defer late.Stop()
 	printed, err := command.CombinedOutput()
 	require.NotNil(t, command.ProcessState, "the program did not start: %v", err)
 	return command.ProcessState.ExitCode(), string(printed)
