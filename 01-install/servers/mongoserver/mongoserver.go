@@ -62,6 +62,8 @@ func URI(t testing.TB) string {
 	if uri == "" {
 		return "mongodb://" + Run(t)
 	}
-	t.Log("testing with the MongoDB at MONGO_URI")
+	if testing.Verbose() {
+		t.Log("testing with the MongoDB at MONGO_URI") // for .ci/run
+	}
 	return uri
 }

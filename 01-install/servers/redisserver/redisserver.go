@@ -37,6 +37,8 @@ func Addr(t testing.TB) string {
 	if addr == "" {
 		return Run(t).Addr()
 	}
-	t.Log("testing with the Redis at REDIS_ADDR")
+	if testing.Verbose() {
+		t.Log("testing with the Redis at REDIS_ADDR") // for .ci/run
+	}
 	return addr
 }
