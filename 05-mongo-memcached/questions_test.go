@@ -19,6 +19,7 @@ import (
 	"github.com/benbjohnson/clock"
 	"github.com/daangn/minimemcached"
 	"github.com/gin-contrib/sessions"
+	"github.com/gin-contrib/sessions/cookie"
 	"github.com/gin-contrib/sessions/mongo/mongodriver"
 	"github.com/gin-gonic/gin"
 	"github.com/stretchr/testify/assert"
@@ -182,6 +183,40 @@ func TestSessionsManyGivesEverySessionItsOwnCookie(t *testing.T) {
 
 		visitor.Send(http.MethodPost, app+"/many/logout")
 		assert.Equal(t, "tea for <nil>", visitor.Get(app+"/many/"), "a logout should leave the cart alone")
+	})
+}
+
+// The same question, since v1.1.0: a session may have a store of its own.
+func TestSessionsManyStoresGivesEverySessionItsOwnStore(t *testing.T) {
+	t.Parallel()
+	onEachServer(t, func(t *testing.T, s server) {
+		onServer, inCookie := s.open(t), cookie.NewStore(sessiontest.Secret)
+		r := gin.New()
+		r.Use(sessions.SessionsManyStores([]sessions.SessionStore{
+			{Name: "login", Store: onServer}, // a logout has to be final
+			{Name: "cart", Store: inCookie},  // and this costs no round trip
+		}))
+		set := func(name string, value any) gin.HandlerFunc {
+			return func(c *gin.Context) {
+				session := sessions.DefaultMany(c, name)
+				session.Options(cookieOptions())
+				session.Set("value", value)
+				assert.NoError(t, session.Save())
+			}
+		}
+		r.POST("/buy", set("cart", "tea"))
+		r.POST("/login", set("login", "gopher"))
+		app, alice := sessiontest.Serve(t, r), sessiontest.NewBrowser(t, "Alice")
+
+		bought := alice.Send(http.MethodPost, app+"/buy")
+		entered := alice.Send(http.MethodPost, app+"/login")
+
+		require.Len(t, bought.Cookies, 1)
+		assert.Equal(t, "cart", bought.Cookies[0].Name)
+		assert.Contains(t, sessiontest.Decode(t, bought.Cookies[0].Value), "tea", "wanted: the cart in its cookie")
+		require.Len(t, entered.Cookies, 1)
+		assert.Equal(t, "login", entered.Cookies[0].Name)
+		assert.NotContains(t, sessiontest.Decode(t, entered.Cookies[0].Value), "gopher", "wanted: an ID in the cookie, and the user on the server")
 	})
 }
 

@@ -59,7 +59,9 @@ func TestTheCheckUpFindsTheServersUntilCtrlC(t *testing.T) {
 	assert.NotContains(t, found, "With Docker", "wanted: no way to get a server, because none is missing")
 
 	if runtime.GOOS == "windows" {
-		return // no process can press another one's Ctrl-C there
+		_ = servers.Process.Kill() // no process can press another one's Ctrl-C there
+		_ = servers.Wait()
+		return
 	}
 	require.NoError(t, servers.Process.Signal(os.Interrupt))
 	require.True(t, lines.Scan(), "wanted: an empty line, after the terminal's ^C")
