@@ -1,13 +1,17 @@
 package ci
 
 import (
+	"os"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 )
 
 func TestTheSharedCodeIsEqual(t *testing.T) {
 	t.Parallel()
 	report(t, checkEqual(repository, []common{
 		{"sessionSecret", sessionPrograms},
+		{"noStore", sessionPrograms},
 		{"cookieOptions", sessionPrograms},
 		{"incr", counterPrograms},
 		{"logout", counterPrograms},
@@ -15,6 +19,16 @@ func TestTheSharedCodeIsEqual(t *testing.T) {
 		{"requireStore", serverPrograms},
 		{"newRouter", serverPrograms},
 	}))
+}
+
+// Everybody knows the key that signs the cookies while people learn.
+func TestEveryProgramServesThisComputerOnly(t *testing.T) {
+	t.Parallel()
+	for _, folder := range sessionPrograms {
+		text, err := os.ReadFile(repository.file(folder + "/main.go"))
+		require.NoError(t, err)
+		require.Contains(t, string(text), `.Run(cmp.Or(os.Getenv("ADDR"), "localhost:8000"))`, folder)
+	}
 }
 
 func TestTheCheckerFindsDifferentCode(t *testing.T) {

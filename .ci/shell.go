@@ -114,15 +114,15 @@ func (s *shell) runCurl(st step) {
 // runChapter runs the program of a chapter: to its end, if the page shows
 // one, or until it answers. Then it is left running, instead of the one before.
 func (s *shell) runChapter(st step, assignments, folder, flags string) {
-	addr := ":8000"
+	addr, shown := ":8000", "localhost:8000"
 	if match := addrVariable.FindStringSubmatch(assignments); match != nil {
-		addr, assignments = match[1], addrVariable.ReplaceAllString(assignments, " ")
+		addr, shown, assignments = match[1], strings.TrimSpace(match[0])[len("ADDR="):], addrVariable.ReplaceAllString(assignments, " ")
 	}
 	ends := folder == "01-install" || slices.ContainsFunc(st.output, exitStatus.MatchString)
 	if before := s.programs[addr]; before != nil && !ends {
 		before.stop()
 	}
-	p, free := s.startOnFreePort(addr, assignments, folder, flags)
+	p, free := s.startOnFreePort(addr, shown, assignments, folder, flags)
 	output := s.toShown(p.text())
 	switch {
 	case ends != p.hasExited():
@@ -138,7 +138,7 @@ func (s *shell) runChapter(st step, assignments, folder, flags string) {
 
 // startOnFreePort starts a program, which then answers or has exited. When
 // another process was faster to take the port, it tries another one.
-func (s *shell) startOnFreePort(addr, assignments, folder, flags string) (p *process, free string) {
+func (s *shell) startOnFreePort(addr, shown, assignments, folder, flags string) (p *process, free string) {
 	variables := s.serverVariables(folder, flags)
 	for range 5 {
 		free = sessiontest.FreeAddr()
@@ -150,7 +150,7 @@ func (s *shell) startOnFreePort(addr, assignments, folder, flags string) (p *pro
 			break
 		}
 	}
-	s.shown = append(s.shown, "HTTP on "+free, "HTTP on "+addr) // Gin prints ADDR as it is
+	s.shown = append(s.shown, "HTTP on "+free, "HTTP on "+shown) // Gin prints ADDR as it is
 	s.show(free, "localhost"+addr)
 	return p, free
 }

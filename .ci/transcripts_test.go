@@ -44,10 +44,10 @@ func TestTranscripts(t *testing.T) {
 
 // What chapter 02 answers to a first visit and to a logout.
 const (
-	firstVisit = "HTTP/1.1 200 OK\nContent-Type: application/json; charset=utf-8\n" +
+	firstVisit = "HTTP/1.1 200 OK\nCache-Control: no-store\nContent-Type: application/json; charset=utf-8\n" +
 		"Set-Cookie: mysession=MTc5; Path=/; Expires=Tue, 24 Nov 2026 14:00:00 GMT; Max-Age=86400; HttpOnly; SameSite=Lax\n" +
 		"Date: Mon, 23 Nov 2026 14:00:00 GMT\nContent-Length: 35\n\n" + newVisitor
-	loggedOut = "HTTP/1.1 204 No Content\n" +
+	loggedOut = "HTTP/1.1 204 No Content\nCache-Control: no-store\n" +
 		"Set-Cookie: mysession=MTc5; Path=/; Expires=Thu, 01 Jan 1970 00:00:01 GMT; Max-Age=0; HttpOnly; SameSite=Lax\n" +
 		"Date: Mon, 23 Nov 2026 14:00:00 GMT\n\n"
 	newVisitor   = `{"hello":"world","returning":false}` + "\n"
@@ -71,10 +71,10 @@ func TestTheCheckerFindsWrongTranscripts(t *testing.T) {
 		{"the chapter's program", visit + firstVisit + getBody + knownVisitor + logout + loggedOut + visit + firstVisit, ""},
 		{"two blocks", getBody + newVisitor + "'''\n\n'''console\n" + getBody + knownVisitor, ""},
 		{"a restart", start + "2026/11/23 14:00:00 warning: SESSION_SECRET is not set: anybody can sign cookies\n…\n" +
-			"[GIN-debug] Listening and serving HTTP on :8000\n" + visit + firstVisit + start + getBody + knownVisitor, ""},
+			"[GIN-debug] Listening and serving HTTP on localhost:8000\n" + visit + firstVisit + start + getBody + knownVisitor, ""},
 		{"a new secret", visit + firstVisit + `$ SESSION_SECRET="$(printf %032d 1)" go run ./02-cookie-basic` + "\n" + visit + firstVisit, ""},
 		{"two programs", start + "$ ADDR=:9000 go run ./04-memstore\n" + visit + firstVisit + "$ curl http://localhost:9000/incr\n" + `{"count":0}`, ""},
-		{"a program that ends", failing + "2026/11/23 14:00:00 SESSION_SECRET has 5 bytes: it needs 32 or more\nexit status 1", ""},
+		{"a program that ends", failing + "2026/11/23 14:00:00 SESSION_SECRET has 5 bytes: it needs 32 or more of your own\nexit status 1", ""},
 		{"Ctrl-C", start + "^Csignal: interrupt\n" + start + "^C\n" + start + getBody + newVisitor, ""},
 		{"elisions", visit + "HTTP/1.1 200 OK\n…\nContent-Length: 35\n…\n", ""},
 		{"commands that are not run", "$ git clone https://example.com/x\nCloning …\n$ docker compose up -d redis\n$ export SESSION_SECRET=x", ""},

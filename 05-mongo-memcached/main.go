@@ -59,8 +59,8 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	err = newRouter(store).Run(cmp.Or(os.Getenv("ADDR"), ":8000"))
-	log.Fatalf("cannot serve: %v\nADDR=:9000 listens on another port.", err)
+	err = newRouter(store).Run(cmp.Or(os.Getenv("ADDR"), "localhost:8000"))
+	log.Fatalf("cannot serve: %v\nADDR=localhost:9000 listens on another port.", err)
 }
 
 // newMongoStore keeps each session as a document of the collection "sessions".
@@ -172,7 +172,7 @@ func newRouter(store sessions.Store) *gin.Engine {
 	if err := r.SetTrustedProxies(nil); err != nil {
 		log.Fatal(err)
 	}
-	r.Use(sessions.Sessions(sessionName, store), requireStore(store))
+	r.Use(noStore, sessions.Sessions(sessionName, store), requireStore(store))
 	r.GET("/incr", incr)
 	r.POST("/logout", logout)
 	return r
@@ -237,15 +237,19 @@ func storeUnavailable(c *gin.Context, err error) {
 	c.AbortWithStatusJSON(http.StatusServiceUnavailable, gin.H{"error": "session store unavailable"})
 }
 
+// noStore keeps the answers out of every cache on the way: each is for one visitor.
+func noStore(c *gin.Context) { c.Header("Cache-Control", "no-store") }
+
 // sessionSecret returns the key that signs the cookies, from SESSION_SECRET.
 func sessionSecret() ([]byte, error) {
+	const known = "development only: everybody knows"
 	secret := os.Getenv("SESSION_SECRET")
 	if secret == "" && gin.Mode() != gin.ReleaseMode {
 		log.Print("warning: SESSION_SECRET is not set: anybody can sign cookies")
-		return []byte("development only: everybody knows"), nil
+		return []byte(known), nil
 	}
-	if len(secret) < 32 {
-		return nil, fmt.Errorf("SESSION_SECRET has %d bytes: it needs 32 or more", len(secret))
+	if len(secret) < 32 || secret == known {
+		return nil, fmt.Errorf("SESSION_SECRET has %d bytes: it needs 32 or more of your own", len(secret))
 	}
 	return []byte(secret), nil
 }

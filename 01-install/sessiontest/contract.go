@@ -81,6 +81,7 @@ func TestContract(t *testing.T, app App) {
 		{"a value of another type counts as none", otherType},
 		{"a forwarded address is not believed", forwardedAddress},
 		{"a panic is a 500", panicking},
+		{"no cache keeps an answer", noStore},
 	} {
 		t.Run(promise.name, func(t *testing.T) { promise.check(t, app) })
 	}
@@ -304,6 +305,7 @@ func (app App) wantFailure(t *testing.T, got Answer, likelyCause string) {
 	require.Equal(t, app.Failure.Status, got.Status, "wanted: an error, because the session is not kept\nlikely cause: %s", likelyCause)
 	require.JSONEq(t, app.Failure.Body, got.Body, "wanted: the error, and nothing after it\nlikely cause: the handler goes on after the error")
 	require.Empty(t, got.Cookies, "wanted: no cookie, because nothing was saved")
+	require.Equal(t, "no-store", got.Header.Get("Cache-Control"), "wanted: an error that no cache keeps")
 }
 
 func otherType(t *testing.T, app App) {
@@ -341,4 +343,17 @@ func panicking(t *testing.T, app App) {
 	router.GET("/panic", func(*gin.Context) { panic("in a handler") })
 	got := NewBrowser(t, "Alice").Send(http.MethodGet, Serve(t, router)+"/panic")
 	require.Equal(t, http.StatusInternalServerError, got.Status, "wanted: 500\nlikely cause: gin.New has no recovery, gin.Default has")
+}
+
+func noStore(t *testing.T, app App) {
+	t.Parallel()
+	alice, url := NewBrowser(t, "Alice"), app.Serve(t)
+	for _, got := range []Answer{
+		alice.Send(http.MethodGet, url+app.Path), // the first visit sets a cookie
+		alice.Send(http.MethodGet, url+app.Path),
+		alice.Send(http.MethodPost, url+"/logout"),
+	} {
+		require.Equal(t, "no-store", got.Header.Get("Cache-Control"),
+			"wanted: Cache-Control: no-store\nlikely cause: it is missing, and a proxy may give Alice's answer, and her cookie, to Bob")
+	}
 }

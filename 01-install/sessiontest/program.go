@@ -148,15 +148,16 @@ func TestProgram(t *testing.T, sessionSecret func() ([]byte, error), path string
 		{gin.ReleaseMode, secret[:31], ""},
 		{gin.DebugMode, secret, secret},
 		{gin.ReleaseMode, secret, secret},
+		{gin.ReleaseMode, developmentKey, ""},
 	} {
-		t.Run(test.mode+" mode with a secret of "+strconv.Itoa(len(test.set))+" bytes", func(t *testing.T) {
+		t.Run(test.mode+" mode with a secret of "+strconv.Itoa(len(test.set))+" bytes "+test.set[:min(11, len(test.set))], func(t *testing.T) {
 			gin.SetMode(test.mode)
 			defer gin.SetMode(gin.TestMode)
 			t.Setenv("SESSION_SECRET", test.set)
 			logged.Reset()
 			got, err := sessionSecret()
 			if test.want == "" {
-				require.ErrorContains(t, err, "SESSION_SECRET", "wanted: an error\nlikely cause: the limit of 32 bytes, or the question for release mode, is missing")
+				require.ErrorContains(t, err, "SESSION_SECRET", "wanted: an error\nlikely cause: the limit of 32 bytes, the question for release mode, or for the key that everybody knows, is missing")
 				require.ErrorContains(t, err, "32")
 				return
 			}

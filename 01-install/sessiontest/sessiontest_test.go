@@ -64,6 +64,9 @@ func sessionSecret() ([]byte, error) {
 		}
 		return []byte("development only: everybody knows"), nil
 	}
+	if secret == "development only: everybody knows" && !broken("development key as a secret") {
+		return nil, errors.New("SESSION_SECRET needs 32 bytes of your own")
+	}
 	if len(secret) < 31 || len(secret) == 31 && !broken("31 bytes") {
 		return nil, errors.New("SESSION_SECRET needs 32 bytes")
 	}
@@ -116,6 +119,9 @@ func newRouter(store sessions.Store) *gin.Engine {
 	}
 	if !broken("trusted proxies") {
 		_ = r.SetTrustedProxies(nil)
+	}
+	if !broken("open to caches") {
+		r.Use(func(c *gin.Context) { c.Header("Cache-Control", "no-store") })
 	}
 	r.Use(sessions.Sessions("mysession", store))
 	unavailable := func(c *gin.Context, err error) {
