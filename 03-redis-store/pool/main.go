@@ -82,9 +82,11 @@ func newStore(addrs string, timeout time.Duration, secret []byte) (sessions.Stor
 // nodePool keeps the connections to one Redis. It does not connect yet.
 func nodePool(addr string, options ...redigo.DialOption) (*redigo.Pool, error) {
 	return &redigo.Pool{
-		MaxIdle:     10,  // kept open
-		MaxActive:   200, // at most; one request more is a 503
-		IdleTimeout: 4 * time.Minute,
+		MaxIdle:         50,  // kept open
+		MaxActive:       200, // at most; one request more waits for a connection
+		Wait:            true,
+		IdleTimeout:     4 * time.Minute,
+		MaxConnLifetime: 10 * time.Minute, // then Redis is looked for again, as after a fail-over
 		Dial: func() (redigo.Conn, error) {
 			return redigo.Dial("tcp", addr, options...)
 		},

@@ -10,7 +10,6 @@ import (
 
 	"github.com/gin-contrib/sessions"
 	"github.com/gin-contrib/sessions/redis"
-	redigo "github.com/gomodule/redigo/redis"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -70,42 +69,6 @@ func TestARequestAsksRedisTwice(t *testing.T) {
 		alice.Get(app + "/incr")
 		assert.Equal(t, want, server.CommandCount()-before, "wanted: so many commands for an /incr\nlikely cause: a PING before each command, as redis.NewStore sends it")
 	}
-}
-
-func TestTheConnectionsAreBounded(t *testing.T) {
-	pool, err := nodePool(redisserver.Run(t).Addr())
-	require.NoError(t, err)
-	defer pool.Close()
-	var conns []redigo.Conn
-	for range 200 {
-		conn := pool.Get()
-		require.NoError(t, conn.Err())
-		conns = append(conns, conn)
-	}
-
-	one := pool.Get()
-	assert.ErrorIs(t, one.Err(), redigo.ErrPoolExhausted, "wanted: 200 at most\nlikely cause: no MaxActive, and one connection more than Redis may be able to bear")
-
-	for _, conn := range append(conns, one) {
-		conn.Close()
-	}
-	assert.Equal(t, 10, pool.IdleCount(), "wanted: ten kept for the next requests\nlikely cause: no MaxIdle, and each request connects anew")
-}
-
-func TestAConnectionThatHasRestedIsChecked(t *testing.T) {
-	server := redisserver.Run(t)
-	pool, err := nodePool(server.Addr())
-	require.NoError(t, err)
-	conn, err := pool.Dial()
-	require.NoError(t, err)
-	defer conn.Close()
-	twoMinutesAgo := time.Now().Add(-2 * time.Minute)
-
-	assert.NoError(t, pool.TestOnBorrow(conn, time.Now()))
-	assert.NoError(t, pool.TestOnBorrow(conn, twoMinutesAgo))
-	server.Close()
-	assert.NoError(t, pool.TestOnBorrow(conn, time.Now()), "wanted: no PING within the minute")
-	assert.Error(t, pool.TestOnBorrow(conn, twoMinutesAgo), "wanted: an error\nlikely cause: no PING, and a broken connection is handed out")
 }
 
 func TestUserNameAndPasswordAreSent(t *testing.T) {
