@@ -193,7 +193,7 @@ func TestSessionsManyStoresGivesEverySessionItsOwnStore(t *testing.T) {
 		onServer, inCookie := s.open(t), cookie.NewStore(sessiontest.Secret)
 		r := gin.New()
 		r.Use(sessions.SessionsManyStores([]sessions.SessionStore{
-			{Name: "login", Store: onServer}, // a logout has to be final
+			{Name: "login", Store: onServer}, // its logout ends a copied cookie
 			{Name: "cart", Store: inCookie},  // and this costs no round trip
 		}))
 		set := func(name string, value any) gin.HandlerFunc {

@@ -10,6 +10,8 @@ var inChinese = map[string]string{
 	"on a second instance":                          "在第二个实例上",
 	"after a restart of the server":                 "服务器重启后",
 	"a copied cookie, after the logout":             "登出后，复制走的 cookie",
+	"a request under way at the logout":             "登出时还在处理的请求",
+	"brings the session back":                       "让 session 又回来",
 	"the ID of the session that this cookie starts": "再用这个 cookie 新开的 session，ID 是",
 	"a copied cookie, 3 s old, with `MaxAge: 1`":    "`MaxAge: 1`，3 s 后再用复制走的 cookie",
 	"`MaxAge` of 31 days":                           "`MaxAge` 为 31 天",

@@ -49,6 +49,8 @@ var comparison = []struct {
 		[5]string{"–", "–", "goes on, if Redis saves", "starts anew", "goes on"}},
 	{"a copied cookie, after the logout", copiedCookieAfterLogout,
 		[5]string{"still works", "finds nothing", "finds nothing", "finds nothing", "finds nothing"}},
+	{"a request under way at the logout", requestDuringLogout,
+		[5]string{"brings the session back", "brings the session back", "brings the session back", "brings the session back", "brings the session back"}},
 	{"the ID of the session that this cookie starts", idAfterLogout,
 		[5]string{"–", "the old one", "the old one", "the old one", "the old one"}},
 	{"`MaxAge: 0`", maxAgeZero,

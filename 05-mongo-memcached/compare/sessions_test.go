@@ -99,6 +99,30 @@ func copiedCookieAfterLogout(t *testing.T, c contender) string {
 	return known(thief, app, "still works", "finds nothing")
 }
 
+func requestDuringLogout(t *testing.T, c contender) string {
+	hasRead, goOn := make(chan bool), make(chan bool)
+	app := shop(t, c.library(t), func() {
+		hasRead <- true
+		<-goOn
+	})
+	alice, entered := enter(t, app)
+	thief := sessiontest.NewBrowser(t, "the thief")
+	thief.SetCookie(app, entered.Value)
+	answered := make(chan bool)
+	go func() {
+		thief.Send(http.MethodPost, app+"/add/!")
+		close(answered)
+	}()
+	<-hasRead
+	require.Equal(t, http.StatusOK, alice.Send(http.MethodPost, app+"/logout").Status)
+	goOn <- true
+	<-answered
+	if thief.Get(app+"/text") == "burrow!" {
+		return "brings the session back"
+	}
+	return "finds nothing"
+}
+
 func idAfterLogout(t *testing.T, c contender) string {
 	store := c.library(t)
 	app := shop(t, store)
@@ -202,7 +226,12 @@ func unregisteredType(t *testing.T, c contender) string {
 }
 
 func twoUpdatesAtOnce(t *testing.T, c contender) string {
-	app := shop(t, c.library(t))
+	var both sync.WaitGroup
+	both.Add(2)
+	app := shop(t, c.library(t), func() {
+		both.Done()
+		both.Wait() // both have read before either writes
+	})
 	alice, _ := enter(t, app)
 	var requests sync.WaitGroup
 	for _, text := range []string{"A", "B"} {

@@ -13,7 +13,6 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -188,8 +187,9 @@ func (c contender) stored(t *testing.T, cookie *http.Cookie, store sessions.Stor
 	return text
 }
 
-// shop is an app with every page that the table needs, on this store.
-func shop(t *testing.T, store sessions.Store) (url string) {
+// shop is an app with every page that the table needs, on this store. POST /add waits
+// in meet between its read and its write.
+func shop(t *testing.T, store sessions.Store, meet ...func()) (url string) {
 	t.Helper()
 	r := gin.New()
 	r.Use(gin.CustomRecoveryWithWriter(io.Discard, func(c *gin.Context, _ any) {
@@ -223,12 +223,9 @@ func shop(t *testing.T, store sessions.Store) (url string) {
 		session.Clear()
 		session.Options(options(-1))
 	})
-	var both sync.WaitGroup
-	both.Add(2)
-	page("/add/:text", func(c *gin.Context, session sessions.Session) { // for two visits
+	page("/add/:text", func(c *gin.Context, session sessions.Session) {
 		text, _ := session.Get("text").(string)
-		both.Done()
-		both.Wait() // both have read before either writes
+		meet[0]()
 		session.Set("text", text+c.Param("text"))
 	})
 	return sessiontest.Serve(t, r)
