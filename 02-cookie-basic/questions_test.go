@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"sort"
 	"strings"
 	"testing"
 	"time"
@@ -514,6 +515,14 @@ func TestAFullCookieSavesNothingAndSaveSaysSo(t *testing.T) {
 	}
 	assert.True(t, fits(2200))
 	assert.False(t, fits(2300), "more fits now: correct the README")
+
+	// Save counts the value only, and a browser the name as well: between the two
+	// limits nobody says anything.
+	longest := sort.Search(2300, func(bytes int) bool { return !fits(bytes + 1) })
+	dropped := sessiontest.NewBrowser(t, "Alice")
+	saved := dropped.Send(http.MethodGet, app+"/bytes?value="+strings.Repeat("x", longest))
+	assert.Len(t, saved.Cookies, 1, "wanted: Save returns no error, and sends the cookie")
+	assert.Nil(t, dropped.Cookie(app), "wanted: the browser drops it, because name and value have more than 4,096 bytes")
 }
 
 // Question 18: "more than 30 days is ignored", or "an hour is over, and the old

@@ -7,6 +7,7 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -34,11 +35,20 @@ type Browser struct {
 // NewBrowser returns a browser without cookies. The name is for the story.
 func NewBrowser(t testing.TB, name string) *Browser {
 	t.Helper()
-	jar, err := cookiejar.New(nil)
+	cookies, err := cookiejar.New(nil)
 	require.NoError(t, err)
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &Browser{&http.Client{Jar: jar, Transport: transport, Timeout: time.Minute}, t, name}
+	return &Browser{&http.Client{Jar: jar{cookies}, Transport: transport, Timeout: time.Minute}, t, name}
+}
+
+// jar drops what browsers drop, without a word: a cookie whose name and value are
+// longer than 4,096 bytes together (RFC 6265bis, 5.6).
+type jar struct{ http.CookieJar }
+
+func (j jar) SetCookies(u *url.URL, cookies []*http.Cookie) {
+	tooLong := func(cookie *http.Cookie) bool { return len(cookie.Name)+len(cookie.Value) > 4096 }
+	j.CookieJar.SetCookies(u, slices.DeleteFunc(slices.Clone(cookies), tooLong))
 }
 
 // Answer is what a browser got.
