@@ -53,6 +53,7 @@ func checkUp(store sessions.Store) bool {
 	}
 
 	redisAddr := cmp.Or(os.Getenv("REDIS_ADDR"), "localhost:6379")
+	redisAddr = redisAddr[strings.LastIndex(redisAddr, "@")+1:] // without a password
 	redisErr := pingRedis(redisAddr)
 	reportServer("redis", redisAddr, "03", redisErr)
 

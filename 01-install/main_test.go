@@ -158,6 +158,13 @@ func TestTheCheckUpTellsARefusalFromAMissingServer(t *testing.T) {
 	assert.Regexp(t, `(?m)^mongo +not usable  .*, for chapter 05: .*scheme must be`, output)
 }
 
+func TestTheCheckUpPrintsNoPassword(t *testing.T) {
+	t.Parallel()
+	_, output := run(t, "REDIS_ADDR=redis://:burrow@"+noRedis)
+	assert.Contains(t, output, "redis      not running  "+noRedis)
+	assert.NotContains(t, output, "burrow")
+}
+
 func TestTheCheckUpDoesNotWaitForASilentServer(t *testing.T) {
 	t.Parallel()
 	silent, err := net.Listen("tcp", "127.0.0.1:0") // connects, but nobody answers

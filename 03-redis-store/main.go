@@ -14,6 +14,7 @@ import (
 	"log"
 	"net/http"
 	"os"
+	"strings"
 
 	"github.com/gin-contrib/sessions"
 	"github.com/gin-contrib/sessions/redis"
@@ -31,6 +32,9 @@ func main() {
 		log.Fatal(err)
 	}
 	addr := cmp.Or(os.Getenv("REDIS_ADDR"), "localhost:6379")
+	if strings.Contains(addr, "@") { // a password, which an error would print
+		log.Fatal("REDIS_ADDR is host:port; the password goes into REDIS_PASSWORD")
+	}
 	store, err := newStore(addr, secret)
 	if err != nil {
 		log.Fatalf(noRedis, addr, err)

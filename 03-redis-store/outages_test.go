@@ -23,6 +23,7 @@ func TestARedisThatRefusesCommandsIsA503(t *testing.T) {
 		"LOADING Redis is loading the dataset in memory",
 		"READONLY You can't write against a read only replica.",
 		"NOAUTH Authentication required.",
+		"OOM command not allowed when used memory > 'maxmemory'.", // full, with noeviction
 	} {
 		server.SetError(refusal)
 		got := alice.Send(http.MethodGet, app+"/incr")
@@ -76,6 +77,14 @@ func TestARedisThatRefusesAtTheStartIsNamed(t *testing.T) {
 
 	assert.Equal(t, 1, status)
 	assert.Contains(t, output, "no Redis at "+server.Addr()+": LOADING", "wanted: where, and why")
+}
+
+func TestAPasswordInTheAddressIsNotPrinted(t *testing.T) {
+	t.Parallel()
+	status, output := sessiontest.Run(t, []string{"REDIS_ADDR=redis://:burrow@127.0.0.1:1", "GIN_MODE=debug", "SESSION_SECRET="})
+	assert.Equal(t, 1, status)
+	assert.Contains(t, output, "REDIS_PASSWORD", "wanted: the way out")
+	assert.NotContains(t, output, "burrow", "wanted: no password in the log")
 }
 
 func TestUserNameAndPasswordAreUsed(t *testing.T) {

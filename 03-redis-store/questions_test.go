@@ -18,6 +18,7 @@ import (
 	"github.com/benbjohnson/clock"
 	"github.com/gin-contrib/sessions"
 	"github.com/gin-contrib/sessions/cookie"
+	"github.com/gin-contrib/sessions/memstore"
 	"github.com/gin-contrib/sessions/redis"
 	"github.com/gin-gonic/gin"
 	redigo "github.com/gomodule/redigo/redis"
@@ -799,6 +800,28 @@ func TestALoginNeedsANewSessionID(t *testing.T) {
 	victim.SetCookie(app, copied)
 	victim.Get(app + "/incr")
 	assert.Equal(t, keyOf(t, store, copied), keyOf(t, store, victim.CookieValue(app)), "an old cookie gets its old ID again")
+}
+
+// On memstore the same steps lose the values: its Save clears the session that it
+// deletes. There, copy them before and Set them again.
+func TestANewSessionIDOnMemstoreLosesTheValues(t *testing.T) {
+	t.Parallel()
+	store := memstore.NewStore(sessiontest.Secret)
+	store.Options(cookieOptions())
+	app := appOn(t, store, func(r *gin.Engine) {
+		r.GET("/incr", incr)
+		r.POST("/safe-login/:user", func(c *gin.Context) {
+			assert.NoError(t, renewID(c))
+			login(c)
+		})
+	})
+	alice := sessiontest.NewBrowser(t, "Alice")
+	alice.Get(app + "/incr")
+
+	alice.Send(http.MethodPost, app+"/safe-login/alice")
+
+	assert.Equal(t, "alice", alice.Get(app+"/me"))
+	assert.JSONEq(t, `{"count":0}`, alice.Get(app+"/incr"), "wanted: the count is lost\nlikely cause: memstore has learned to keep the values: tell the README")
 }
 
 // Question 15: "the value is too long", the Redis side (redistore#4)

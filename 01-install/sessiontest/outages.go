@@ -50,6 +50,7 @@ func TestOutages(t *testing.T, app App, server Server) {
 		{"a blip of any length overwrites nothing", blipOfAnyLength},
 		{"an answer that breaks off is a 503 and overwrites nothing", brokenAnswer},
 		{"a refused write is a 503 and changes nothing", refusedWrite},
+		{"a write whose answer breaks off is a 503 and may be done", brokenAnswerToAWrite},
 		{"new visitors are served while reads fail", newVisitors},
 		{"an app restart keeps the session", restart},
 		{"two apps share the session", twoApps},
@@ -165,6 +166,18 @@ func refusedWrite(t *testing.T, app App, server Server) {
 
 	network.Restore()
 	require.Equal(t, 3, Count(t, alice.Send(http.MethodGet, direct+"/incr")), "wanted: nothing was changed")
+}
+
+func brokenAnswerToAWrite(t *testing.T, app App, server Server) {
+	network, url := server.behind(t, app)
+	direct := app.Serve(t)
+	alice := visits(t, direct, 3)
+
+	network.CutAnswers(server.Write, Always)
+	app.wantFailure(t, alice.Send(http.MethodGet, url+"/incr"), "nobody looks at the error of Save")
+
+	network.Restore()
+	require.Contains(t, []int{3, 4, 5}, Count(t, alice.Send(http.MethodGet, direct+"/incr")), "wanted: the count of before, or one more for each time that the driver tried")
 }
 
 func newVisitors(t *testing.T, app App, server Server) {

@@ -75,6 +75,14 @@ func TestTheProgramGivesUpAfterItsTimeout(t *testing.T) {
 	assert.Less(t, time.Since(start), 15*time.Second, "wanted: an answer in time\nlikely cause: main opens the store with another timeout")
 }
 
+func TestAnAddressWithAPasswordIsRefusedWithoutSayingIt(t *testing.T) {
+	t.Parallel()
+	status, output := sessiontest.Run(t, []string{"REDIS_ADDR=gopher:burrow@127.0.0.1:1", "GIN_MODE=debug", "SESSION_SECRET="})
+	assert.Equal(t, 1, status)
+	assert.Contains(t, output, "the password goes into REDIS_PASSWORD")
+	assert.NotContains(t, output, "burrow", "wanted: no password in the log")
+}
+
 func TestTheLogNamesARedisThatRefusesAtTheStart(t *testing.T) {
 	t.Parallel()
 	busy := redisserver.Run(t)
