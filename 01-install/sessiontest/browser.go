@@ -42,13 +42,16 @@ func NewBrowser(t testing.TB, name string) *Browser {
 	return &Browser{&http.Client{Jar: jar{cookies}, Transport: transport, Timeout: time.Minute}, t, name}
 }
 
-// jar drops what browsers drop, without a word: a cookie whose name and value are
-// longer than 4,096 bytes together (RFC 6265bis, 5.6).
+// jar refuses what browsers refuse, without a word (RFC 6265bis, 5.6 and 5.7): a cookie
+// whose name and value are longer than 4,096 bytes together, and one called __Host-…
+// that is not Secure, for all paths, and for this host only.
 type jar struct{ http.CookieJar }
 
 func (j jar) SetCookies(u *url.URL, cookies []*http.Cookie) {
-	tooLong := func(cookie *http.Cookie) bool { return len(cookie.Name)+len(cookie.Value) > 4096 }
-	j.CookieJar.SetCookies(u, slices.DeleteFunc(slices.Clone(cookies), tooLong))
+	j.CookieJar.SetCookies(u, slices.DeleteFunc(slices.Clone(cookies), func(cookie *http.Cookie) bool {
+		return len(cookie.Name)+len(cookie.Value) > 4096 || strings.HasPrefix(cookie.Name, "__Host-") &&
+			(!cookie.Secure || cookie.Path != "/" || cookie.Domain != "" || u.Scheme != "https")
+	}))
 }
 
 // Answer is what a browser got.
