@@ -1,7 +1,10 @@
 package main
 
 import (
+	"net"
 	"net/http"
+	"os/exec"
+	"sync"
 	"testing"
 	"time"
 
@@ -99,4 +102,40 @@ func TestUserNameAndPasswordAreUsed(t *testing.T) {
 	t.Setenv("REDIS_PASSWORD", "burrow")
 	_, err = newStore(server.Addr(), sessiontest.Secret)
 	require.NoError(t, err)
+}
+
+// docker-compose.yml turns the append-only file on: this is why.
+func TestARedisWithSnapshotsOnlyBringsALoggedOutSessionBackAfterACrash(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("redis-server"); err != nil {
+		t.Skip("a crash needs a real server: install redis-server to run this test")
+	}
+	dir, addr := t.TempDir(), sessiontest.FreeAddr()
+	_, port, err := net.SplitHostPort(addr)
+	require.NoError(t, err)
+	start := func() (crash func()) {
+		server := exec.Command("redis-server", "--bind", "127.0.0.1", "--port", port, "--dir", dir, "--save", "3600 1", "--appendonly", "no")
+		require.NoError(t, server.Start())
+		crash = sync.OnceFunc(func() {
+			_ = server.Process.Kill()
+			_ = server.Wait()
+		})
+		t.Cleanup(crash)
+		require.Eventually(t, func() bool {
+			_, err := newStore(addr, sessiontest.Secret)
+			return err == nil
+		}, time.Minute, 10*time.Millisecond, "redis-server does not start")
+		return crash
+	}
+	crash := start()
+	app, alice, _ := visited(t, addr)
+	thief := sessiontest.NewBrowser(t, "the thief")
+	thief.SetCookie(app, alice.CookieValue(app))
+	do(t, addr, "SAVE") // as Redis does by itself from time to time
+
+	alice.Send(http.MethodPost, app+"/logout")
+	crash()
+	start()
+
+	assert.Equal(t, 1, sessiontest.CountOnceBack(t, thief, app), "wanted: the session of the last snapshot is there again, and the copied cookie with it")
 }
