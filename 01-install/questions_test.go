@@ -14,7 +14,7 @@ import (
 )
 
 // Question 2: "Why does my handler panic with: key github.com/gin-contrib/sessions
-// does not exist?" (gin-contrib/sessions#19, #40, #109, #115, #190, gin-gonic/gin#533)
+// does not exist?"
 func TestSessionsComesBeforeTheRoutesAndMiddlewareThatUseIt(t *testing.T) {
 	t.Parallel()
 	store := cookie.NewStore(sessiontest.Secret)

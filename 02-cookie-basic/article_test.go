@@ -13,8 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What the lines of the article's program do, for "What changed since the
-// article" in the README.
+// What the lines of the article's program do, for the end of the README.
 
 // serveArticle runs one handler behind the article's store and middleware.
 func serveArticle(t *testing.T, handler gin.HandlerFunc) (url string) {

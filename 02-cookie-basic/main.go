@@ -1,10 +1,7 @@
 // Chapter 02: a session that lives in a signed cookie, without any server.
 //
 //	go run ./02-cookie-basic
-//
-// Then, in a second terminal, twice:
-//
-//	curl -i -c jar -b jar http://localhost:8000/hello
+//	curl -i -c jar -b jar http://localhost:8000/hello   # twice, in another terminal
 package main
 
 import (

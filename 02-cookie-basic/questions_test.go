@@ -21,9 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What people asked about sessions in cookies, for "Questions people ask" in the
-// README. The repositories of the threads: sessions is gin-contrib/sessions,
-// gorilla is gorilla/sessions, contrib is gin-gonic/contrib, gin is gin-gonic/gin.
+// What people asked about sessions in cookies, for QUESTIONS.md.
 
 // serveApp runs an app of its own, with these routes behind the sessions
 // middleware, until the test ends. It returns the app's URL.
@@ -52,9 +50,7 @@ func findAnyHostAt(app string, b *sessiontest.Browser) {
 	}
 }
 
-// Question 1: "I call Clear() or Delete() at logout, and the session is still
-// there" (sessions#89, sessions#29, sessions#27, sessions#132, gorilla#160;
-// without the Path: gorilla#78; the copy: gorilla#248)
+// Question 1: "I call Clear() or Delete() at logout, and the session is still there"
 func TestClearIsNoLogoutButMaxAgeMinusOneIs(t *testing.T) {
 	t.Parallel()
 	app := serveApp(t, storeWith(cookieOptions()), func(r *gin.Engine) {
@@ -90,9 +86,8 @@ func TestClearIsNoLogoutButMaxAgeMinusOneIs(t *testing.T) {
 		"a copy works on: only a store on the server can take a session back")
 }
 
-// Question 3: "gob: type not registered", or "I store a struct and everything in
-// the session is gone" (sessions#39, sessions#36, sessions#134, sessions#171,
-// sessions#191, gin#3261)
+// Question 3: "gob: type not registered", or "I store a struct and everything in the
+// session is gone"
 func TestAStructOrMapHasToBeRegisteredWithGob(t *testing.T) {
 	t.Parallel()
 	type guest struct{ Name string } // nobody has registered it
@@ -140,7 +135,6 @@ func TestAStructOrMapHasToBeRegisteredWithGob(t *testing.T) {
 }
 
 // Question 4: "the session is nil on the next request, or after a redirect"
-// (sessions#96, sessions#152, gin#1967, gorilla#68)
 func TestSaveThenRedirectWith303KeepsTheSession(t *testing.T) {
 	t.Parallel()
 	// login serves a login that answers with this redirect. Of a logged-in
@@ -229,7 +223,7 @@ func (r rememberRedirects) RoundTrip(request *http.Request) (*http.Response, err
 }
 
 // Question 5: "after session.Options(sessions.Options{MaxAge: …}) my other routes
-// see no session" (contrib#143, sessions#123)
+// see no session"
 func TestOptionsReplaceAllOptions(t *testing.T) {
 	t.Parallel()
 	const week = 7 * maxAge
@@ -275,8 +269,8 @@ func TestOptionsReplaceAllOptions(t *testing.T) {
 	assert.Equal(t, maxAge, next.Cookies[0].MaxAge, "nobody remembers Options: the next Save is back at the store's")
 }
 
-// Question 6: "since an upgrade the cookie is not kept over plain http"
-// (gorilla PR 276, lakeFS PR 9850)
+// Question 6: "since an upgrade the cookie is not kept over plain http" (gorilla PR
+// 276, lakeFS PR 9850)
 func TestWithoutOptionsTheCookieNeedsHTTPS(t *testing.T) {
 	t.Parallel()
 	get := func(store sessions.Store) (visitor *sessiontest.Browser, first sessiontest.Answer, secondVisit string) {
@@ -303,7 +297,6 @@ func TestWithoutOptionsTheCookieNeedsHTTPS(t *testing.T) {
 }
 
 // Question 7: "how do I set SameSite, and use the session from another site?"
-// (sessions#110)
 func TestAnotherSiteNeedsSameSiteNoneAndSecureAndCORS(t *testing.T) {
 	t.Parallel()
 	const frontend = "https://frontend.example"
@@ -398,7 +391,7 @@ func allowOrigin(origin string) gin.HandlerFunc {
 	}
 }
 
-// Question 8: "the app panics on an old or broken cookie" (sessions#287)
+// Question 8: "the app panics on an old or broken cookie"
 func TestAnOldCookieGivesNilSoCheckTheType(t *testing.T) {
 	t.Parallel()
 	app := serveApp(t, storeWith(cookieOptions()), func(r *gin.Engine) {
@@ -426,7 +419,6 @@ func TestAnOldCookieGivesNilSoCheckTheType(t *testing.T) {
 }
 
 // Question 9: "securecookie: the value is not valid, since I changed the secret"
-// (gorilla#16, gorilla#249; the log line: sessions#298)
 func TestANewSecretKeepsTheOldOneAsASecondPair(t *testing.T) {
 	t.Parallel()
 	oldSecret, newSecret := sessiontest.Secret, []byte("the new secret, 32 bytes or more")
@@ -460,8 +452,8 @@ func TestANewSecretKeepsTheOldOneAsASecondPair(t *testing.T) {
 	assert.JSONEq(t, newVisitor, got.Body, "32 bytes are worse: no error, and the old sessions are lost")
 }
 
-// Question 15: "securecookie: the value is too long", or "after some time new
-// items in the cart vanish" (sessions#119, sessions#90, gorilla#109, gorilla#186)
+// Question 15: "securecookie: the value is too long", or "after some time new items
+// in the cart vanish"
 func TestAFullCookieSavesNothingAndSaveSaysSo(t *testing.T) {
 	t.Parallel()
 	item := strings.Repeat("x", 100)
@@ -526,7 +518,7 @@ func TestAFullCookieSavesNothingAndSaveSaysSo(t *testing.T) {
 }
 
 // Question 18: "more than 30 days is ignored", or "an hour is over, and the old
-// cookie still works" (sessions PR 130, gorilla#48)
+// cookie still works"
 func TestTheStoresMaxAgeIsTheLifetimeOnTheServer(t *testing.T) {
 	t.Parallel()
 	const hour, day = 60 * 60, 24 * 60 * 60
@@ -559,7 +551,6 @@ func TestTheStoresMaxAgeIsTheLifetimeOnTheServer(t *testing.T) {
 }
 
 // Question 19: "how do I unit-test a handler that uses a session?"
-// (sessions#261, sessions#77, gorilla#79)
 func TestAHandlerIsTestedBehindTheMiddleware(t *testing.T) {
 	t.Parallel()
 	profile := func(c *gin.Context) { // the handler to test
@@ -602,8 +593,7 @@ func TestAHandlerIsTestedBehindTheMiddleware(t *testing.T) {
 	assert.Equal(t, http.StatusUnauthorized, stranger.Code)
 }
 
-// Question 20: "I call Save in a middleware, or after c.JSON, and no cookie is
-// set" (sessions#6, gorilla#39)
+// Question 20: "I call Save in a middleware, or after c.JSON, and no cookie is set"
 func TestSaveAfterTheBodySendsNoCookie(t *testing.T) {
 	t.Parallel()
 	remember := func(c *gin.Context) {
@@ -647,8 +637,7 @@ func TestSaveAfterTheBodySendsNoCookie(t *testing.T) {
 	}
 }
 
-// Question 24: "my flash messages never clear" (contrib#54, gorilla#163; a cookie
-// on every page: sessions#276)
+// Question 24: "my flash messages never clear"
 func TestReadingFlashesIsAChangeToSave(t *testing.T) {
 	t.Parallel()
 	app := serveApp(t, storeWith(cookieOptions()), func(r *gin.Engine) {
@@ -691,7 +680,7 @@ func TestReadingFlashesIsAChangeToSave(t *testing.T) {
 	assert.Empty(t, visitor.Send(http.MethodGet, app+"/page").Cookies, "no flashes, so nothing to save")
 }
 
-// Question 28: "how do I share a session across subdomains?" (sessions#44)
+// Question 28: "how do I share a session across subdomains?"
 func TestADomainSharesTheSessionWithSubdomains(t *testing.T) {
 	t.Parallel()
 	// visit logs in at www.example.com and visits other hosts.
@@ -724,8 +713,7 @@ func TestADomainSharesTheSessionWithSubdomains(t *testing.T) {
 	})
 }
 
-// Question 29: "what is in the cookie? It looks secret" (gorilla#227; why it
-// survives a restart: sessions#147)
+// Question 29: "what is in the cookie? It looks secret"
 func TestOneKeySignsAndASecondOneEncrypts(t *testing.T) {
 	t.Parallel()
 	encryptionKey := []byte("another key: 16, 24 or 32 bytes!")

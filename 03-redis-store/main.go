@@ -2,10 +2,7 @@
 //
 //	docker compose up -d redis       # or: go run ./01-install/servers
 //	go run ./03-redis-store
-//
-// Then, in another terminal, a few times:
-//
-//	curl -i -c jar -b jar http://localhost:8000/incr
+//	curl -i -c jar -b jar http://localhost:8000/incr   # a few times, in another terminal
 package main
 
 import (

@@ -27,8 +27,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The questions that people ask, answered by tests: each one shows the trap and
-// the way out. The README has them in words.
+// What people asked about sessions in Redis, for QUESTIONS.md.
 
 // appOn serves a small app with a log-in on this store, and the routes that a
 // test adds, until the test ends. It returns the URL.
@@ -63,9 +62,8 @@ func me(c *gin.Context) {
 	c.String(http.StatusOK, user)
 }
 
-// Question 1: "I log out with Clear and Save, but the key is still in Redis and
-// the cookie still in the browser." (gin-contrib/sessions#89, #29, #27, #132,
-// gorilla/sessions#160)
+// Question 1: "I log out with Clear and Save, but the key is still in Redis and the
+// cookie still in the browser."
 func TestClearAndSaveIsNoLogout(t *testing.T) {
 	t.Parallel()
 	addr := redisserver.Addr(t)
@@ -122,7 +120,6 @@ func TestClearAndSaveIsNoLogout(t *testing.T) {
 }
 
 // Question 10: "invalid memory address or nil pointer dereference, with Redis."
-// (gin-contrib/sessions#91, #140)
 func TestANilStoreMeansThatRedisWasNotThere(t *testing.T) {
 	t.Parallel()
 
@@ -175,7 +172,6 @@ func TestANilStoreMeansThatRedisWasNotThere(t *testing.T) {
 }
 
 // Question 11: "redis.NewStore does not compile: not enough arguments."
-// (gin-contrib/sessions#264, gin-gonic/contrib#228)
 func TestTheUserNameComesBeforeThePassword(t *testing.T) {
 	t.Parallel()
 
@@ -273,7 +269,6 @@ func (v versions) leaveOthers(c *gin.Context) {
 }
 
 // Question 13: "How do I log a user out everywhere, or kick the other device?"
-// (gin-contrib/sessions#117, #101, boj/redistore#2)
 func TestAVersionPerUserLogsOutEveryDevice(t *testing.T) {
 	t.Parallel()
 	addr := redisserver.Addr(t)
@@ -395,7 +390,6 @@ func keepAlive(now func() time.Time) gin.HandlerFunc {
 }
 
 // Question 14: "The session ends although the user is active all the time."
-// (gin-contrib/sessions#197, #45, gorilla/sessions#281)
 func TestOnlyASaveOfAChangeRenewsTheSession(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -453,8 +447,7 @@ func TestOnlyASaveOfAChangeRenewsTheSession(t *testing.T) {
 	}
 }
 
-// Question 16: "Why is session.ID() empty?" (gin-contrib/sessions#240, #157,
-// gorilla/sessions#224)
+// Question 16: "Why is session.ID() empty?"
 func TestTheIDIsEmptyUntilTheFirstSave(t *testing.T) {
 	t.Parallel()
 	routes := func(r *gin.Engine) {
@@ -532,8 +525,8 @@ func saveUntilTheBrowserCloses(c *gin.Context) error {
 	return nil
 }
 
-// Question 17: "With MaxAge 0, for a cookie until the browser closes, the session
-// is lost." (gin-contrib/sessions#265, #256, boj/redistore#58, #53)
+// Question 17: "With MaxAge 0, for a cookie until the browser closes, the session is
+// lost."
 func TestMaxAgeZeroDeletesTheSessionInRedis(t *testing.T) {
 	t.Parallel()
 	zero := cookieOptions()
@@ -599,7 +592,7 @@ func TestMaxAgeZeroDeletesTheSessionInRedis(t *testing.T) {
 }
 
 // Question 18: "More than 30 days are ignored", and "is a short MaxAge enforced on
-// the server?" (gin-contrib/sessions#130, gorilla/sessions#48, boj/redistore#12)
+// the server?"
 func TestMoreThanThirtyDaysNeedSetMaxAge(t *testing.T) {
 	t.Parallel()
 	const day = 24 * time.Hour
@@ -672,7 +665,6 @@ func meeting() func() {
 }
 
 // Question 23: "Two requests at once, and one update is lost."
-// (boj/redistore#2, gorilla/sessions#10, gin-gonic/gin#2385)
 func TestParallelRequestsOverwriteEachOther(t *testing.T) {
 	t.Parallel()
 	store := open(t, redisserver.Addr(t))
@@ -824,7 +816,7 @@ func TestANewSessionIDOnMemstoreLosesTheValues(t *testing.T) {
 	assert.JSONEq(t, `{"count":0}`, alice.Get(app+"/incr"), "wanted: the count is lost\nlikely cause: memstore has learned to keep the values: tell the README")
 }
 
-// Question 15: "the value is too long", the Redis side (redistore#4)
+// Question 15: "the value is too long", the Redis side
 func TestASessionInRedisHasALimitThatYouCanRaise(t *testing.T) {
 	t.Parallel()
 	store := open(t, redisserver.Addr(t))

@@ -1,10 +1,7 @@
 // Chapter 04: the same session, kept in this program's own memory.
 //
 //	go run ./04-memstore
-//
-// Then, in a second terminal, a few times:
-//
-//	curl -i -c jar -b jar http://localhost:8000/incr
+//	curl -i -c jar -b jar http://localhost:8000/incr   # a few times, in another terminal
 package main
 
 import (

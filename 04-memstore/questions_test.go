@@ -31,7 +31,7 @@ type (
 )
 
 // Question 3: "I store a struct or a map, and get a panic: gob: type not registered
-// for interface" (gin-contrib/sessions#39, #36, #134, #171, #191, gin-gonic/gin#3261)
+// for interface"
 func TestMemstorePanicsOnATypeThatGobDoesNotKnow(t *testing.T) {
 	t.Parallel()
 	// shop keeps this value when you buy, and shows what it has kept.
@@ -85,7 +85,6 @@ func TestMemstorePanicsOnATypeThatGobDoesNotKnow(t *testing.T) {
 }
 
 // Question 21: "Why does the memory of my program grow and grow?"
-// (gin-contrib/sessions#156, #25)
 func TestMemstoreKeepsASessionForEveryRobotUnlessYouSaveLess(t *testing.T) {
 	t.Parallel()
 	// shop has one page to look at; a robot asks for it again and again, and
@@ -149,8 +148,7 @@ func kept(t *testing.T, store sessions.Store) int {
 	return inner.FieldByName("cache").Elem().FieldByName("data").Len()
 }
 
-// Question 22: "fatal error: concurrent map writes" (gin-contrib/sessions#84,
-// gorilla/sessions#287)
+// Question 22: "fatal error: concurrent map writes"
 //
 // The wrong program runs in a process of its own, because Go ends a process that
 // does this: no recover, and no gin.Recovery, can stop it.

@@ -33,8 +33,7 @@ import (
 // What people asked about MongoDB, memcached, and several sessions: for QUESTIONS.md.
 
 // Question 15: "securecookie: the value is too long", or: "new items vanish from the
-// cart" (gin-contrib/sessions#119, gorilla/sessions#109, #186, boj/redistore#4,
-// bradleypeabody/gorilla-sessions-memcache#12)
+// cart"
 func TestAbout2200BytesFitIntoASession(t *testing.T) {
 	t.Parallel()
 	onEachServer(t, func(t *testing.T, s server) {
@@ -113,7 +112,7 @@ func TestAbout2200BytesFitIntoASession(t *testing.T) {
 	})
 }
 
-// Question 25: "How do I use several sessions in one app?" (gin-contrib/sessions#124, #88)
+// Question 25: "How do I use several sessions in one app?"
 func TestSessionsManyGivesEverySessionItsOwnCookie(t *testing.T) {
 	t.Parallel()
 	onEachServer(t, func(t *testing.T, s server) {
@@ -220,8 +219,8 @@ func TestSessionsManyStoresGivesEverySessionItsOwnStore(t *testing.T) {
 	})
 }
 
-// Question 26: "My sessions in MongoDB live too long, or too short", or: "the program
-// panics at start, since I changed maxAge" (gin-contrib/sessions#166, #258)
+// Question 26: "My sessions in MongoDB live too long, or too short", or: "the
+// program panics at start, since I changed maxAge"
 //
 // Not parallel: the driver's mock server is not made for that.
 func TestATTLIndexIsMadeOnceAndAnotherMaxAgeConflicts(t *testing.T) {
@@ -274,7 +273,7 @@ func TestATTLIndexIsMadeOnceAndAnotherMaxAgeConflicts(t *testing.T) {
 	})
 }
 
-// Question 27: "Which MongoDB driver do I need?" (gin-contrib/sessions#79, #113)
+// Question 27: "Which MongoDB driver do I need?"
 func TestTheMongoStoreTakesTheDriverV1(t *testing.T) {
 	t.Parallel()
 	// An editor that imports by itself may offer go.mongodb.org/mongo-driver/v2/mongo,

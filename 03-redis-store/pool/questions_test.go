@@ -21,7 +21,6 @@ import (
 )
 
 // Question 12: "How do I use Sentinel, Cluster, TLS, or a pool of my own?"
-// (gin-contrib/sessions#59, #121, #209)
 //
 // With NewStoreWithPool. All that differs is the pool's Dial. A cluster is what
 // main.go does with several addresses: see cluster_test.go.
