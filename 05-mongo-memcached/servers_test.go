@@ -26,7 +26,7 @@ import (
 type server struct {
 	name  string             // as after -store
 	app   sessiontest.App    // the program, patient with the server
-	hasty sessiontest.Server // the program with half its own patience: tests wait for it
+	hasty sessiontest.Server // the program with a quarter of its own patience: tests wait for it
 
 	// What the server keeps for a session, past the program; empty: nothing.
 	read  func(id string) (data string, err error)
@@ -58,7 +58,7 @@ func onMongo(t testing.TB, uri string) server {
 		name: "mongo",
 		app:  sessiontest.Counter(newRouter, opener(db.open).within(patience), db.uri.Host),
 		hasty: sessiontest.Server{
-			NewStore: opener(db.open).within(storeTimeout / 2),
+			NewStore: opener(db.open).within(storeTimeout / 4),
 			Read:     "\x02find\x00", // BSON: a string called find
 			Write:    "\x02update\x00",
 			Settings: func(addr string) (env, args []string) { return []string{"MONGO_URI=mongodb://" + addr}, nil },
@@ -86,7 +86,7 @@ func onMemcached(addr string) server {
 		name: "memcached",
 		app:  sessiontest.Counter(newRouter, opener(newMemcachedStore).within(patience), addr),
 		hasty: sessiontest.Server{
-			NewStore: opener(newMemcachedStore).within(storeTimeout / 2),
+			NewStore: opener(newMemcachedStore).within(storeTimeout / 4),
 			Read:     "gets session_",
 			Write:    "set session_",
 			Settings: func(addr string) (env, args []string) {

@@ -46,15 +46,13 @@ func (app App) Serve(t testing.TB) (url string) {
 	return Serve(t, app.NewRouter(app.open(t, Secret)))
 }
 
-// open opens the app's store. It tries some times: on a busy machine the server
+// open opens the app's store. It tries for a minute: on a busy machine the server
 // may need longer than the store waits.
-func (app App) open(t testing.TB, secret []byte) (store sessions.Store) {
+func (app App) open(t testing.TB, secret []byte) sessions.Store {
 	t.Helper()
-	var err error
-	for range 10 {
-		if store, err = app.NewStore(app.Addr, secret); err == nil {
-			break
-		}
+	store, err := app.NewStore(app.Addr, secret)
+	for start := time.Now(); err != nil && time.Since(start) < time.Minute; {
+		store, err = app.NewStore(app.Addr, secret)
 	}
 	require.NoError(t, err, "wanted: a store\nlikely cause: NewStore does not find its server")
 	return store

@@ -168,7 +168,7 @@ func inSilence(network *sessiontest.Proxy, alice *sessiontest.Browser, page stri
 
 func libraryOnASilentServer(t *testing.T, c contender) string {
 	network, app, alice := behindAProxy(t, c, 0)
-	patience := 3 * time.Second
+	patience := 2 * time.Second
 	if c.column == "memcached" { // it has a limit, but a busy machine may be late
 		patience = 30 * time.Second
 	}
