@@ -1,8 +1,6 @@
 package ci
 
-import (
-	"testing"
-)
+import "testing"
 
 func TestTheCheckerFindsWrongExcerpts(t *testing.T) {
 	testPages(t, "02/README.md", []pageTest{

@@ -1,8 +1,6 @@
 package ci
 
-import (
-	"testing"
-)
+import "testing"
 
 func TestTheCheckerFindsDeadLinks(t *testing.T) {
 	testPages(t, "02/README.md", []pageTest{

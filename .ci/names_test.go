@@ -1,8 +1,6 @@
 package ci
 
-import (
-	"testing"
-)
+import "testing"
 
 func TestTheCheckerFindsWrongTestNames(t *testing.T) {
 	tests := []pageTest{

@@ -1,8 +1,6 @@
 package ci
 
-import (
-	"testing"
-)
+import "testing"
 
 func TestTheCheckerFindsWrongPagesOfQuestions(t *testing.T) {
 	const one, two = "## One?\n\nYes: 'TestSum'.\n\n", "## Two?\n\nSee [one](#one).\n\n['TestSum'](main_test.go)\n\n"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -118,10 +119,7 @@ func TestCrossOriginProtectionStopsWhatSameSiteLetsThrough(t *testing.T) {
 		path := map[string]string{"GET": "/hello", "POST": "/logout"}[test.method]
 		request, err := http.NewRequest(test.method, app+path, nil)
 		require.NoError(t, err)
-		request.Header = test.header.Clone()
-		if request.Header == nil {
-			request.Header = http.Header{}
-		}
+		maps.Copy(request.Header, test.header)
 		assert.Equal(t, test.want, sessiontest.NewBrowser(t, "Alice").Do(request).Status, name)
 	}
 }

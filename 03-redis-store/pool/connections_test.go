@@ -10,7 +10,6 @@ import (
 	"gin-sessions-tutorial/01-install/servers/redisserver"
 	"gin-sessions-tutorial/01-install/sessiontest"
 
-	"github.com/gin-contrib/sessions"
 	redigo "github.com/gomodule/redigo/redis"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -76,13 +75,7 @@ func TestThreeHundredVisitorsAtOnceAreServed(t *testing.T) {
 func TestASilentRedisAnswersThreeHundredVisitorsInTime(t *testing.T) {
 	t.Parallel()
 	network := sessiontest.NewProxy(t, redisserver.Addr(t))
-	var store sessions.Store
-	require.Eventually(t, func() (ok bool) {
-		var err error
-		store, err = newStore(network.Addr, timeout/2, sessiontest.Secret)
-		return err == nil
-	}, time.Minute, 10*time.Millisecond, "wanted: a store")
-	app := sessiontest.Serve(t, newRouter(store))
+	app := sessiontest.Serve(t, newRouter(storeOn(t, network.Addr, timeout/2)))
 	t.Cleanup(network.Cut) // or the app's end would wait for what hangs
 
 	network.Hang()

@@ -43,7 +43,7 @@ func TestAnAddressThatDoesNotAnswerIsGivenUp(t *testing.T) {
 
 func TestARedisThatReadsNothingIsGivenUp(t *testing.T) {
 	t.Parallel()
-	store := storeOn(t, stubborn(t))
+	store := storeOn(t, stubborn(t), timeout)
 	redisStore, err := redis.GetRedisStore(store)
 	require.NoError(t, err)
 	conn := redisStore.Pool.Get()
@@ -94,9 +94,8 @@ func TestTheLogNamesARedisThatRefusesAtTheStart(t *testing.T) {
 	assert.Contains(t, output, "LOADING", "wanted: what it said")
 }
 
-// storeOn opens a store with the program's timeout. It tries some times, as the
-// machine may be busy.
-func storeOn(t *testing.T, addr string) (store sessions.Store) {
+// storeOn opens a store. It tries for a minute, as the machine may be busy.
+func storeOn(t *testing.T, addr string, timeout time.Duration) (store sessions.Store) {
 	t.Helper()
 	require.Eventually(t, func() bool {
 		var err error
