@@ -40,7 +40,7 @@ func Main(m *testing.M, program func()) {
 	gin.SetMode(gin.TestMode) // whatever GIN_MODE says
 	gin.DefaultWriter, gin.DefaultErrorWriter = io.Discard, io.Discard
 	log.SetOutput(&logged)
-	if given["test.fuzz"] {
+	if given["test.fuzzworker"] {
 		log.SetOutput(io.Discard) // it would fill the memory
 	}
 	if testing.Verbose() || given["test.fuzz"] || os.Getenv(runExercise) != "" {
