@@ -100,7 +100,7 @@ func firstVisit(t *testing.T, app App) {
 	first := NewBrowser(t, "Alice").Send(http.MethodGet, app.Serve(t)+app.Path)
 
 	require.Equal(t, http.StatusOK, first.Status, "wanted: 200\nlikely cause: Save fails")
-	require.JSONEq(t, app.Visits[0], first.Body, "wanted: what a stranger gets")
+	require.JSONEq(t, app.Visits[0], first.Body, "wanted: what a new visitor gets")
 	require.Len(t, first.Cookies, 1, "wanted: one Set-Cookie\nlikely cause: nothing was saved, or only after the body")
 	cookie := first.Cookies[0]
 	require.Equal(t, CookieName, cookie.Name)
@@ -127,7 +127,7 @@ func twoVisitors(t *testing.T, app App) {
 	alice, bob := NewBrowser(t, "Alice"), NewBrowser(t, "Bob")
 	alice.Get(url)
 	require.JSONEq(t, app.Visits[0], bob.Get(url),
-		"wanted: Bob is a stranger\nlikely cause: what belongs to the session is in a variable, or all sessions have one ID")
+		"wanted: Bob is a new visitor\nlikely cause: what belongs to the session is in a variable, or all sessions have one ID")
 	require.JSONEq(t, app.Visits[1], alice.Get(url), "wanted: Alice's session is still hers")
 }
 
@@ -158,7 +158,7 @@ func logout(t *testing.T, app App) {
 	require.Negative(t, out.Cookies[0].MaxAge, "wanted: Max-Age=0 in the Set-Cookie\nlikely cause: MaxAge is not negative, and the browser keeps the cookie")
 	require.Equal(t, "/", out.Cookies[0].Path, "wanted: Path=/ as in the cookie that ends\nlikely cause: Options replaces all of them: start from your own")
 	require.Nil(t, alice.Cookie(url+app.Path), "wanted: no cookie left in the browser")
-	require.JSONEq(t, app.Visits[0], alice.Get(url+app.Path), "wanted: Alice is a stranger now")
+	require.JSONEq(t, app.Visits[0], alice.Get(url+app.Path), "wanted: Alice is a new visitor now")
 }
 
 // arrive serves the app on a new store, and returns what Alice has after a visit.
@@ -206,10 +206,10 @@ func logoutSendsNoValues(t *testing.T, app App) {
 	alice := NewBrowser(t, "Alice")
 	alice.Get(url + app.Path)
 	out := alice.Send(http.MethodPost, url+"/logout")
-	stranger := NewBrowser(t, "a stranger").Send(http.MethodPost, url+"/logout")
+	anonymous := NewBrowser(t, "an anonymous visitor").Send(http.MethodPost, url+"/logout")
 	require.Len(t, out.Cookies, 1)
-	require.Len(t, stranger.Cookies, 1)
-	require.Equal(t, len(stranger.Cookies[0].Value), len(out.Cookies[0].Value),
+	require.Len(t, anonymous.Cookies, 1)
+	require.Equal(t, len(anonymous.Cookies[0].Value), len(out.Cookies[0].Value),
 		"wanted: an empty session in the cookie that ends\nlikely cause: Clear is missing, and the values go out once more")
 }
 
@@ -291,7 +291,7 @@ func failedSave(t *testing.T, app App) {
 	url := Serve(t, app.NewRouter(CannotSave(app.open(t, Secret))))
 	for path, method := range map[string]string{app.Path: http.MethodGet, "/logout": http.MethodPost} {
 		logged.Reset()
-		app.wantFailure(t, NewBrowser(t, "Alice").Send(method, url+path), "nobody looks at the error of Save")
+		app.wantFailure(t, NewBrowser(t, "Alice").Send(method, url+path), unsaved)
 		require.Contains(t, logged.String(), "this store cannot save", "wanted: the cause in the log")
 		require.NotContains(t, logged.String(), "already written", "wanted: one answer\nlikely cause: no return after the error")
 	}

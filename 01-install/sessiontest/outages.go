@@ -91,7 +91,7 @@ func lostServer(t *testing.T, app App, server Server) {
 	network.Cut()
 	app.wantFailure(t, alice.Send(http.MethodGet, url+"/incr"), unchecked)
 	app.wantFailure(t, alice.Send(http.MethodPost, url+"/logout"), unchecked)
-	app.wantFailure(t, NewBrowser(t, "a stranger").Send(http.MethodGet, url+"/incr"), unchecked)
+	app.wantFailure(t, NewBrowser(t, "an anonymous visitor").Send(http.MethodGet, url+"/incr"), unchecked)
 	require.Contains(t, logged.String(), "session store: ", "wanted: the cause of a 503 in the log")
 	require.NotContains(t, logged.String(), "session store: <nil>", "wanted: the cause of a 503 in the log")
 
@@ -101,6 +101,7 @@ func lostServer(t *testing.T, app App, server Server) {
 }
 
 const (
+	unsaved     = "nobody looks at the error of Save"
 	unchecked   = "nobody looks at the store's error before the handler runs, and an empty session is saved over the visitor's"
 	overwritten = "wanted: the session goes on\nlikely cause: " + unchecked
 )
@@ -162,7 +163,7 @@ func refusedWrite(t *testing.T, app App, server Server) {
 	alice := visits(t, direct, 3)
 
 	network.CutOn(server.Write, Always)
-	app.wantFailure(t, alice.Send(http.MethodGet, url+"/incr"), unchecked)
+	app.wantFailure(t, alice.Send(http.MethodGet, url+"/incr"), unsaved)
 
 	network.Restore()
 	require.Equal(t, 3, Count(t, alice.Send(http.MethodGet, direct+"/incr")), "wanted: nothing was changed")
@@ -174,7 +175,7 @@ func brokenAnswerToAWrite(t *testing.T, app App, server Server) {
 	alice := visits(t, direct, 3)
 
 	network.CutAnswers(server.Write, Always)
-	app.wantFailure(t, alice.Send(http.MethodGet, url+"/incr"), "nobody looks at the error of Save")
+	app.wantFailure(t, alice.Send(http.MethodGet, url+"/incr"), unsaved)
 
 	network.Restore()
 	require.Contains(t, []int{3, 4, 5}, Count(t, alice.Send(http.MethodGet, direct+"/incr")), "wanted: the count of before, or one more for each time that the driver tried")
@@ -183,7 +184,7 @@ func brokenAnswerToAWrite(t *testing.T, app App, server Server) {
 func newVisitors(t *testing.T, app App, server Server) {
 	network, url := server.behind(t, app)
 	network.CutOn(server.Read, Always)
-	require.Equal(t, 0, CountOnceBack(t, NewBrowser(t, "a stranger"), url), "wanted: 0, because without a cookie there is nothing to read")
+	require.Equal(t, 0, CountOnceBack(t, NewBrowser(t, "an anonymous visitor"), url), "wanted: 0, because without a cookie there is nothing to read")
 	require.Equal(t, Always, network.TimesLeft(), "wanted: nobody asks the server for the session of nobody")
 }
 

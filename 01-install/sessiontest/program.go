@@ -151,7 +151,11 @@ func TestProgram(t *testing.T, sessionSecret func() ([]byte, error), path string
 		{gin.ReleaseMode, secret, secret},
 		{gin.ReleaseMode, developmentKey, ""},
 	} {
-		t.Run(test.mode+" mode with a secret of "+strconv.Itoa(len(test.set))+" bytes "+test.set[:min(11, len(test.set))], func(t *testing.T) {
+		name := test.mode + " mode with a secret of " + strconv.Itoa(len(test.set)) + " bytes"
+		if test.set == developmentKey {
+			name = test.mode + " mode with the development key"
+		}
+		t.Run(name, func(t *testing.T) {
 			gin.SetMode(test.mode)
 			defer gin.SetMode(gin.TestMode)
 			t.Setenv("SESSION_SECRET", test.set)

@@ -23,7 +23,8 @@ var starting sync.Mutex
 // differs when addr asks for port 0, and what stops it.
 func Start(addr, dir string) (listening string, stop func(), err error) {
 	folder := url.URL{Scheme: "file", OmitHost: true, Path: filepath.ToSlash(dir) + "/", RawQuery: "_pragma=busy_timeout(60000)"} // in ms: for many writers
-	starting.Lock()                                                                                                               // New sets a variable of its package
+	// ferretdb.New sets a variable of its package.
+	starting.Lock()
 	defer starting.Unlock()
 	server, err := ferretdb.New(&ferretdb.Config{
 		Listener:  ferretdb.ListenerConfig{TCP: addr},
