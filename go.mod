@@ -32,9 +32,11 @@ require (
 
 // Tests.
 require (
-	github.com/alexedwards/scs/redisstore v0.0.0-20251002162104-209de6e426de // scs: to compare with, in chapter 05's benchmark
+	github.com/alexedwards/scs/redisstore v0.0.0-20251002162104-209de6e426de // scs: to compare with, in chapters 03 and 05
 	github.com/alexedwards/scs/v2 v2.9.0
 	github.com/benbjohnson/clock v1.3.5 // the clock of minimemcached
+	github.com/boj/redistore v1.4.1 // for its JSON, in chapter 03's questions
+	github.com/redis/go-redis/v9 v9.22.0 // in the place of redigo, there as well; v9.23 needs Go 1.26
 	github.com/stretchr/testify v1.12.1
 )
 
@@ -50,7 +52,6 @@ require (
 	github.com/FerretDB/wire v0.0.8 // indirect
 	github.com/SAP/go-hdb v1.13.6 // indirect
 	github.com/beorn7/perks v1.0.1 // indirect
-	github.com/boj/redistore v1.4.1 // indirect
 	github.com/bradleypeabody/gorilla-sessions-memcache v0.0.0-20240916143655-c0e34fd2f304 // indirect
 	github.com/bytedance/gopkg v0.1.3 // indirect
 	github.com/bytedance/sonic v1.15.0 // indirect
@@ -118,6 +119,7 @@ require (
 	go.opentelemetry.io/otel/sdk v1.43.0 // indirect
 	go.opentelemetry.io/otel/trace v1.43.0 // indirect
 	go.opentelemetry.io/proto/otlp v1.6.0 // indirect
+	go.uber.org/atomic v1.11.0 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	golang.org/x/arch v0.22.0 // indirect
 	golang.org/x/crypto v0.50.0 // indirect

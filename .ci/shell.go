@@ -22,15 +22,16 @@ type shell struct {
 	t          *testing.T
 	ctx        context.Context // ends the processes in time
 	page       *page
-	bin        string              // the programs
-	dir        string              // where curl keeps its cookie jars
-	real       map[string]string   // the real address for one that the page shows
-	shown      []string            // pairs of what is printed and what the page shows
-	programs   map[string]*process // the last one for each ADDR
-	started    []*process          // all, in this order
-	serves     map[string]bool     // servers that were started for a program
-	hasServers bool                // the page has started some itself
-	broken     bool                // a program did not start: the rest would fail, too
+	bin        string                        // the programs
+	dir        string                        // where curl keeps its cookie jars
+	real       map[string]string             // the real address for one that the page shows
+	shown      []string                      // pairs of what is printed and what the page shows
+	programs   map[string]*process           // the last one for each ADDR
+	started    []*process                    // all, in this order
+	serves     map[string]bool               // servers that were started for a program
+	proxies    map[string]*sessiontest.Proxy // in front of each server, by its name in docker-compose.yml
+	hasServers bool                          // the page has started some itself
+	broken     bool                          // a program did not start: the rest would fail, too
 }
 
 // untilCtrlC ends the programs when Ctrl-C ends the test. Without it they might
@@ -47,29 +48,46 @@ func runTranscripts(t *testing.T, p *page, bin string) []string {
 		defer cancel()
 	}
 	s := &shell{t: t, ctx: ctx, page: p, bin: bin, dir: t.TempDir(),
-		real: map[string]string{}, programs: map[string]*process{}, serves: map[string]bool{}}
+		real: map[string]string{}, programs: map[string]*process{}, serves: map[string]bool{},
+		proxies: map[string]*sessiontest.Proxy{}}
 	defer func() {
 		for _, program := range s.started {
 			program.stop()
 		}
 	}()
 	for _, b := range p.consoles() {
-		for _, st := range p.steps(b) {
-			if !s.broken {
-				s.run(st)
-			}
-		}
+		s.runBlock(p.steps(b))
 	}
 	return p.problems
 }
 
+// runBlock runs what one terminal shows. Below a program that goes on running,
+// there can be nothing but the ^C that stops it.
+func (s *shell) runBlock(steps []step) {
+	busy := ""
+	for _, st := range steps {
+		if s.broken {
+			return
+		}
+		if busy != "" && !strings.HasPrefix(st.command, "^C") {
+			s.page.problem(st.line-1, "%s is still running in this terminal: show another one in a block of its own", busy)
+		}
+		busy = ""
+		s.run(st)
+		if last := len(s.started) - 1; goRun.MatchString(st.command) && last >= 0 && !s.started[last].hasExited() {
+			busy = st.command
+		}
+	}
+}
+
 var (
 	goRun     = regexp.MustCompile(`^((?:[A-Z_]+=(?:"[^"]*"|'[^']*'|\$\([^)]*\)|[^\s"'])* +)*)go run \./(\S+)(.*)$`)
-	onlyShown = regexp.MustCompile(`^(docker compose|git clone|cd|go test|go get|export|redis-cli|mongosh)\b`)
+	outage    = regexp.MustCompile(`^docker compose (stop|start) (\w+)$`)
+	onlyShown = regexp.MustCompile(`^(docker compose up|git clone|cd|go test|go get|export|redis-cli|mongosh)\b`)
 )
 
 func (s *shell) run(st step) {
-	match := goRun.FindStringSubmatch(st.command)
+	match, lost := goRun.FindStringSubmatch(st.command), outage.FindStringSubmatch(st.command)
 	switch {
 	case match != nil && match[2] == "01-install/servers":
 		s.hasServers = true
@@ -80,6 +98,12 @@ func (s *shell) run(st step) {
 		s.runCurl(st)
 	case strings.HasPrefix(st.command, "^C"):
 		s.interrupt(st)
+	case lost != nil && s.proxies[lost[2]] != nil:
+		if lost[1] == "stop" {
+			s.proxies[lost[2]].Cut()
+		} else {
+			s.proxies[lost[2]].Restore()
+		}
 	case !onlyShown.MatchString(st.command):
 		s.page.problem(st.line-1, "transcripts cannot run this command: %s", st.command)
 	}
@@ -233,11 +257,25 @@ func (s *shell) startServers(flags string) (output []string) {
 			text = strings.Replace(text, server.variable+line[1]+" ", "", 1)
 		}
 		text = strings.Replace(text, fmt.Sprintf("%-16s", line[1]), fmt.Sprintf("%-16s", address), 1)
-		s.real[address] = cmp.Or(inEnvironment(server.variable), line[1])
+		s.real[address] = s.behindProxy(server.name, cmp.Or(inEnvironment(server.variable), line[1]))
 		s.show(line[1], address)
 		s.show(s.real[address], address)
 	}
 	return s.toShown(text)
+}
+
+var hostPort = regexp.MustCompile(`[\w.-]+:\d+`)
+
+// behindProxy returns another address of a server, where docker compose stop can
+// take it away and docker compose start bring it back. Of the servers that the
+// environment names, this works for those with a single host:port.
+func (s *shell) behindProxy(name, address string) string {
+	hosts := hostPort.FindAllString(address, -1)
+	if len(hosts) != 1 {
+		return address
+	}
+	s.proxies[name] = sessiontest.NewProxy(s.t, hosts[0])
+	return strings.Replace(address, hosts[0], s.proxies[name].Addr, 1)
 }
 
 // inEnvironment returns the address in a variable of this test's environment.

@@ -7,10 +7,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The console blocks of a page are one shell session, and are run: go run, curl and
-// ^C must print what they show. A line "…" leaves something out. Of a program that
-// goes on running, any of its lines may be shown. What differs from run to run, as
-// cookies and dates do, is masked.
+// The console blocks of a page are one session, each block in one terminal, and are
+// run: go run, curl and ^C must print what they show. A line "…" leaves something out.
+// Of a program that goes on running, any of its lines may be shown. What differs from
+// run to run, as cookies and dates do, is masked. What docker compose stop stops is
+// lost for the programs, and keeps its values for docker compose start.
 
 func TestTranscripts(t *testing.T) {
 	t.Parallel()
@@ -60,22 +61,32 @@ const (
 	visit   = "$ curl -i -c jar -b jar http://localhost:8000/hello\n"
 	getBody = "$ curl -c jar -b jar \\\n    http://localhost:8000/hello\n"
 	logout  = "$ curl -i -c jar -b jar -X POST http://localhost:8000/logout\n"
+	other   = "'''\n\n'''console\n" // terminal
 	failing = "$ SESSION_SECRET=short go run ./02-cookie-basic\n"
+)
+
+// What the counter of chapter 03 shows while it has its Redis, and while it has not.
+const (
+	counter   = "$ go run ./03-redis-store\n" + other + count + `{"count":0}` + "\n"
+	count     = "$ curl -c jar -b jar http://localhost:8000/incr\n"
+	lost      = count + `{"error":"session store unavailable"}` + "\n"
+	stopRedis = "$ docker compose stop redis\n"
 )
 
 func TestTheCheckerFindsWrongTranscripts(t *testing.T) {
 	t.Parallel()
 	needShell(t)
-	bin := build(t, "01-install", "02-cookie-basic", "04-memstore")
+	bin := build(t, "01-install", "01-install/servers", "02-cookie-basic", "03-redis-store", "04-memstore")
 	for _, test := range []struct{ name, transcript, problem string }{
 		{"the chapter's program", visit + firstVisit + getBody + knownVisitor + logout + loggedOut + visit + firstVisit, ""},
-		{"two blocks", getBody + newVisitor + "'''\n\n'''console\n" + getBody + knownVisitor, ""},
+		{"two blocks", getBody + newVisitor + other + getBody + knownVisitor, ""},
 		{"a restart", start + "2026/11/23 14:00:00 warning: SESSION_SECRET is not set: anybody can sign cookies\n…\n" +
-			"[GIN-debug] Listening and serving HTTP on localhost:8000\n" + visit + firstVisit + start + getBody + knownVisitor, ""},
-		{"a new secret", visit + firstVisit + `$ SESSION_SECRET="$(printf %032d 1)" go run ./02-cookie-basic` + "\n" + visit + firstVisit, ""},
-		{"two programs", start + "$ ADDR=:9000 go run ./04-memstore\n" + visit + firstVisit + "$ curl http://localhost:9000/incr\n" + `{"count":0}`, ""},
+			"[GIN-debug] Listening and serving HTTP on localhost:8000\n" + other + visit + firstVisit + other + start + other + getBody + knownVisitor, ""},
+		{"a new secret", visit + firstVisit + `$ SESSION_SECRET="$(printf %032d 1)" go run ./02-cookie-basic` + "\n" + other + visit + firstVisit, ""},
+		{"two programs", start + other + "$ ADDR=:9000 go run ./04-memstore\n" + other + visit + firstVisit + "$ curl http://localhost:9000/incr\n" + `{"count":0}`, ""},
 		{"a program that ends", failing + "2026/11/23 14:00:00 SESSION_SECRET has 5 bytes: it needs 32 or more of your own\nexit status 1", ""},
-		{"Ctrl-C", start + "^Csignal: interrupt\n" + start + "^C\n" + start + getBody + newVisitor, ""},
+		{"Ctrl-C", start + "^Csignal: interrupt\n" + start + "^C\n" + start + other + getBody + newVisitor, ""},
+		{"an outage", counter + stopRedis + lost + "$ docker compose start redis\n" + count + `{"count":1}`, ""},
 		{"elisions", visit + "HTTP/1.1 200 OK\n…\nContent-Length: 35\n…\n", ""},
 		{"commands that are not run", "$ git clone https://example.com/x\nCloning …\n$ docker compose up -d redis\n$ export SESSION_SECRET=x", ""},
 		{"the check-up without servers", "$ go run ./01-install\nGo         ok           go1.25.0\n…\n" +
@@ -84,7 +95,7 @@ func TestTheCheckerFindsWrongTranscripts(t *testing.T) {
 
 		{"wrong body", getBody + knownVisitor,
 			`02-cookie-basic/README.md:4: curl -c jar -b jar http://localhost:8000/hello does not print this: {"hello":"world","returning":true}`},
-		{"wrong count", "$ go run ./04-memstore\n$ curl http://localhost:8000/incr\n" + `{"count":1}`, `does not print this: {"count":1}`},
+		{"wrong count", "$ go run ./04-memstore\n" + other + "$ curl http://localhost:8000/incr\n" + `{"count":1}`, `does not print this: {"count":1}`},
 		{"wrong status", logout + strings.Replace(loggedOut, "204 No Content", "200 OK", 1), "does not print this: HTTP/1.1 200 OK"},
 		{"missing attribute", visit + strings.Replace(firstVisit, " HttpOnly;", "", 1), "does not print this: Set-Cookie: mysession=MTc5; Path=/"},
 		{"wrong Content-Length", visit + strings.Replace(firstVisit, "35", "34", 1), "does not print this: Content-Length: 34"},
@@ -105,7 +116,11 @@ func TestTheCheckerFindsWrongTranscripts(t *testing.T) {
 		{"wrong path", "$ curl http://localhost:8000/bye\nbye", "does not print this: bye"},
 		{"curl after Ctrl-C", start + "^C\n" + getBody + newVisitor, "but:\ncurl: (7)"},
 		{"Ctrl-C of nothing", "^C", "no program runs"},
-		{"Ctrl-C of the program before", start + start + "^C\n^C", "no program runs"},
+		{"Ctrl-C of the program before", start + other + start + "^C\n^C", "no program runs"},
+		{"two terminals in one block", start + visit + firstVisit, "go run ./02-cookie-basic is still running in this terminal"},
+		{"a stop that is not shown", counter + lost, `does not print this: {"error"`},
+		{"a start that is not shown", counter + stopRedis + lost + count + `{"count":1}`, `does not print this: {"count":1}`},
+		{"a server that no program here uses", visit + firstVisit + stopRedis, "transcripts cannot run this command: docker compose stop redis"},
 		{"unknown command", "$ kill 1", "README.md:2: transcripts cannot run this command: kill 1"},
 		{"unknown program", "$ go run ./06-more", "transcripts cannot run this command: go run ./06-more"},
 		{"output of nothing", newVisitor + getBody, "starts with a command"},

@@ -58,7 +58,7 @@ func TestLogoutEndsTheSessionInTheBrowser(t *testing.T) {
 
 	assert.Equal(t, http.StatusNoContent, out.Status)
 	assert.Nil(t, alice.Cookie(app), "wanted: no cookie left\nlikely cause: MaxAge is not negative, or nothing was saved")
-	assert.JSONEq(t, newVisitor, alice.Get(app+"/hello"), "wanted: Alice is a stranger now")
+	assert.JSONEq(t, newVisitor, alice.Get(app+"/hello"), "wanted: Alice is a new visitor now")
 }
 
 func TestACopiedCookieStillWorksAfterLogout(t *testing.T) {

@@ -138,7 +138,7 @@ func TestAStructOrMapHasToBeRegisteredWithGob(t *testing.T) {
 func TestSaveThenRedirectWith303KeepsTheSession(t *testing.T) {
 	t.Parallel()
 	// login serves a login that answers with this redirect. Of a logged-in
-	// visitor it says "Ann", of a stranger "nobody".
+	// visitor it says "Ann", of an anonymous one "nobody".
 	login := func(t *testing.T, status int) (app string) {
 		return serveApp(t, storeWith(cookieOptions()), func(r *gin.Engine) {
 			r.GET("/login", func(c *gin.Context) {
@@ -198,7 +198,7 @@ func TestSaveThenRedirectWith303KeepsTheSession(t *testing.T) {
 
 		assert.NotNil(t, visitor.Cookie(app))
 		assert.Nil(t, visitor.Cookie(strings.Replace(app, "127.0.0.1", "localhost", 1)),
-			"log in at one of the two, and you are a stranger at the other")
+			"log in at one of the two, and you are anonymous at the other")
 	})
 }
 
@@ -273,14 +273,14 @@ func TestOptionsReplaceAllOptions(t *testing.T) {
 // 276, lakeFS PR 9850)
 func TestWithoutOptionsTheCookieNeedsHTTPS(t *testing.T) {
 	t.Parallel()
-	get := func(store sessions.Store) (visitor *sessiontest.Browser, first sessiontest.Answer, secondVisit string) {
+	get := func(store sessions.Store, url string) (visitor *sessiontest.Browser, first sessiontest.Answer, secondVisit string) {
 		visitor = sessiontest.NewBrowser(t, "Alice")
 		findAnyHostAt(serveApp(t, store, func(r *gin.Engine) { r.GET("/hello", hello) }), visitor)
-		first = visitor.Send(http.MethodGet, "http://shop.example/hello")
-		return visitor, first, visitor.Get("http://shop.example/hello")
+		first = visitor.Send(http.MethodGet, url)
+		return visitor, first, visitor.Get(url)
 	}
 
-	visitor, first, secondVisit := get(cookie.NewStore(sessiontest.Secret)) // and no Options
+	visitor, first, secondVisit := get(cookie.NewStore(sessiontest.Secret), "http://shop.example/hello") // and no Options
 	assert.JSONEq(t, newVisitor, secondVisit, "the browser holds the cookie back: it is not https")
 	require.Len(t, first.Cookies, 1)
 	assert.True(t, first.Cookies[0].Secure)
@@ -288,12 +288,20 @@ func TestWithoutOptionsTheCookieNeedsHTTPS(t *testing.T) {
 	assert.False(t, first.Cookies[0].HttpOnly)
 	assert.NotNil(t, visitor.Cookie("https://shop.example"), "https would get it")
 
-	_, first, secondVisit = get(storeWith(cookieOptions())) // main.go: Secure in release mode only
+	_, first, secondVisit = get(storeWith(cookieOptions()), "http://shop.example/hello") // main.go: Secure in release mode only
 	assert.JSONEq(t, returningVisitor, secondVisit, "the cookie did not come back over http: was Secure set?")
 	require.Len(t, first.Cookies, 1)
 	// On localhost most browsers, and Go's cookie jar, send a Secure cookie over
 	// http as well: so look at the Set-Cookie, too.
 	assert.False(t, first.Cookies[0].Secure)
+
+	released := cookieOptions()
+	released.Secure = true // as in release mode
+	visitor, _, secondVisit = get(storeWith(released), "http://192.0.2.1/hello")
+	assert.JSONEq(t, newVisitor, secondVisit, "wanted: each visit is the first, at an address without https that is not localhost")
+	assert.NotNil(t, visitor.Cookie("https://192.0.2.1"))
+	_, _, secondVisit = get(storeWith(cookieOptions()), "http://192.0.2.1/hello")
+	assert.JSONEq(t, returningVisitor, secondVisit, "wanted: debug mode is enough for a trial without https")
 }
 
 // Question 7: "how do I set SameSite, and use the session from another site?"
@@ -401,7 +409,7 @@ func TestAnOldCookieGivesNilSoCheckTheType(t *testing.T) {
 		r.GET("/careful", func(c *gin.Context) {
 			name, ok := sessions.Default(c).Get("name").(string)
 			if !ok {
-				name = "stranger"
+				name = "visitor"
 			}
 			c.String(http.StatusOK, "hello "+name)
 		})
@@ -411,7 +419,7 @@ func TestAnOldCookieGivesNilSoCheckTheType(t *testing.T) {
 			visitor := sessiontest.NewBrowser(t, "Alice")
 			visitor.SetCookie(app, broken)
 
-			assert.Equal(t, "hello stranger", visitor.Get(app+"/careful"), "a cookie that cannot be read is a new session")
+			assert.Equal(t, "hello visitor", visitor.Get(app+"/careful"), "a cookie that cannot be read is a new session")
 			assert.Equal(t, http.StatusInternalServerError, visitor.Send(http.MethodGet, app+"/careless").Status,
 				"nil.(string) panics: in your handler, not in the library")
 		})
@@ -588,9 +596,9 @@ func TestAHandlerIsTestedBehindTheMiddleware(t *testing.T) {
 	assert.Equal(t, http.StatusOK, answered.Code, "no session arrived: were the cookies of the first answer sent?")
 	assert.Equal(t, "Ann", answered.Body.String())
 
-	stranger := httptest.NewRecorder()
-	engine.ServeHTTP(stranger, httptest.NewRequest(http.MethodGet, "/profile", nil))
-	assert.Equal(t, http.StatusUnauthorized, stranger.Code)
+	anonymous := httptest.NewRecorder()
+	engine.ServeHTTP(anonymous, httptest.NewRequest(http.MethodGet, "/profile", nil))
+	assert.Equal(t, http.StatusUnauthorized, anonymous.Code)
 }
 
 // Question 20: "I call Save in a middleware, or after c.JSON, and no cookie is set"

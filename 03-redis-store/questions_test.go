@@ -204,30 +204,30 @@ func TestTheUserNameComesBeforeThePassword(t *testing.T) {
 // keys must not expire. A column in your table of users does as well.
 type versions struct{ *redigo.Pool }
 
-func (v versions) of(user string) (int, error) {
+// do returns a user's version: GET reads it, and INCR makes a new one.
+func (v versions) do(command, user string) (int, error) {
 	conn := v.Get()
 	defer conn.Close()
-	version, err := redigo.Int(conn.Do("GET", "version_"+user))
+	version, err := redigo.Int(conn.Do(command, "version_"+user))
 	if errors.Is(err, redigo.ErrNil) {
 		return 0, nil // never logged out everywhere
 	}
 	return version, err
 }
 
-// logoutEverywhere ends all sessions of a user, without knowing them: none of
-// them has the new version, which it returns.
-func (v versions) logoutEverywhere(user string) (int, error) {
-	conn := v.Get()
-	defer conn.Close()
-	return redigo.Int(conn.Do("INCR", "version_"+user))
-}
+// login believes everybody. Yours asks for a password first.
+func (v versions) login(c *gin.Context) { v.enter(c, "GET", c.Param("user")) }
 
-// enter starts a session with the version that the user has now.
-func (v versions) enter(c *gin.Context) {
+// logoutOthers logs the user out everywhere but here: only this session gets the
+// new version.
+func (v versions) logoutOthers(c *gin.Context) { v.enter(c, "INCR", c.GetString("user")) }
+
+// enter saves who is logged in, with the version that it asks for.
+func (v versions) enter(c *gin.Context, command, user string) {
 	session := sessions.Default(c)
-	version, err := v.of(c.Param("user"))
+	version, err := v.do(command, user)
 	if err == nil {
-		session.Set("user", c.Param("user"))
+		session.Set("user", user)
 		session.Set("version", version)
 		err = session.Save()
 	}
@@ -238,34 +238,20 @@ func (v versions) enter(c *gin.Context) {
 	c.Status(http.StatusNoContent)
 }
 
-// requireUser lets only sessions pass that began, or were confirmed, after their
-// user was last logged out everywhere.
+// requireUser lets only sessions pass that have the user's version of now.
 func (v versions) requireUser(c *gin.Context) {
 	session := sessions.Default(c)
 	user, _ := session.Get("user").(string)
-	version, err := v.of(user)
+	version, err := v.do("GET", user)
 	if err != nil {
 		storeUnavailable(c, err)
 		return
 	}
 	if user == "" || session.Get("version") != version {
 		c.AbortWithStatus(http.StatusUnauthorized)
-	}
-}
-
-// leaveOthers logs the user out everywhere but here.
-func (v versions) leaveOthers(c *gin.Context) {
-	session := sessions.Default(c)
-	version, err := v.logoutEverywhere(session.Get("user").(string))
-	if err == nil {
-		session.Set("version", version)
-		err = session.Save()
-	}
-	if err != nil {
-		storeUnavailable(c, err)
 		return
 	}
-	c.Status(http.StatusNoContent)
+	c.Set("user", user)
 }
 
 // Question 13: "How do I log a user out everywhere, or kick the other device?"
@@ -280,10 +266,10 @@ func TestAVersionPerUserLogsOutEveryDevice(t *testing.T) {
 
 	inHandler, goOn := make(chan bool), make(chan bool)
 	app := appOn(t, store, func(r *gin.Engine) {
-		r.POST("/enter/:user", users.enter)
+		r.POST("/enter/:user", users.login)
 		private := r.Group("/", users.requireUser)
 		private.GET("/private", me)
-		private.POST("/leave-others", users.leaveOthers)
+		private.POST("/logout-others", users.logoutOthers)
 		private.POST("/logout", logout)
 		private.POST("/slow", func(c *gin.Context) { // it changes the session, and takes its time
 			session := sessions.Default(c)
@@ -317,7 +303,7 @@ func TestAVersionPerUserLogsOutEveryDevice(t *testing.T) {
 		phone, laptop, bobs := enter(t, "Alice's phone", alice), enter(t, "Alice's laptop", alice), enter(t, "Bob", bob)
 		require.Equal(t, http.StatusOK, private(phone))
 
-		_, err := users.logoutEverywhere(alice)
+		_, err := users.do("INCR", alice)
 		require.NoError(t, err)
 
 		assert.Equal(t, http.StatusUnauthorized, private(phone), "requireUser has to compare the versions")
@@ -330,7 +316,7 @@ func TestAVersionPerUserLogsOutEveryDevice(t *testing.T) {
 		alice := rand.Text()
 		phone, laptop := enter(t, "Alice's phone", alice), enter(t, "Alice's laptop", alice)
 
-		phone.Send(http.MethodPost, app+"/leave-others")
+		phone.Send(http.MethodPost, app+"/logout-others")
 
 		assert.Equal(t, http.StatusOK, private(phone), "this session has to be given the new version")
 		assert.Equal(t, http.StatusUnauthorized, private(laptop))
@@ -347,7 +333,7 @@ func TestAVersionPerUserLogsOutEveryDevice(t *testing.T) {
 			want: http.StatusOK,
 		},
 		"an old version does not": {
-			kick: func(user, _ string) { _, _ = users.logoutEverywhere(user) },
+			kick: func(user, _ string) { _, _ = users.do("INCR", user) },
 			want: http.StatusUnauthorized,
 		},
 	} {
@@ -664,6 +650,24 @@ func meeting() func() {
 	}
 }
 
+// countVisit counts the visits of one session, in a key of its own.
+func countVisit(pool *redigo.Pool) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		conn := pool.Get()
+		defer conn.Close()
+		key := "visits_" + sessions.Default(c).ID()     // empty before the first Save
+		visits, err := redigo.Int(conn.Do("INCR", key)) // reads and writes in one step
+		if err == nil {
+			_, err = conn.Do("EXPIRE", key, maxAge)
+		}
+		if err != nil {
+			storeUnavailable(c, err)
+			return
+		}
+		c.String(http.StatusOK, strconv.Itoa(visits))
+	}
+}
+
 // Question 23: "Two requests at once, and one update is lost."
 func TestParallelRequestsOverwriteEachOther(t *testing.T) {
 	t.Parallel()
@@ -684,21 +688,7 @@ func TestParallelRequestsOverwriteEachOther(t *testing.T) {
 			visits, _ := sessions.Default(c).Get("visits").(int)
 			c.String(http.StatusOK, strconv.Itoa(visits))
 		})
-		r.POST("/in-redis", func(c *gin.Context) {
-			meetInRedis()
-			conn := redisStore.Pool.Get()
-			defer conn.Close()
-			key := "visits_" + sessions.Default(c).ID()
-			visits, err := redigo.Int(conn.Do("INCR", key)) // reads and writes in one step
-			if err == nil {
-				_, err = conn.Do("EXPIRE", key, maxAge)
-			}
-			if err != nil {
-				storeUnavailable(c, err)
-				return
-			}
-			c.String(http.StatusOK, strconv.Itoa(visits))
-		})
+		r.POST("/in-redis", func(*gin.Context) { meetInRedis() }, countVisit(redisStore.Pool))
 	})
 	visitor := sessiontest.NewBrowser(t, "Alice")
 	visitor.Send(http.MethodPost, app+"/login/alice") // from here on there is an ID
@@ -740,6 +730,21 @@ func renewID(c *gin.Context) error {
 	return nil
 }
 
+// safeLogin asks for a password first, in your app.
+func safeLogin(c *gin.Context) {
+	if err := renewID(c); err != nil {
+		storeUnavailable(c, err)
+		return
+	}
+	session := sessions.Default(c)
+	session.Set("user", c.Param("user"))
+	if err := session.Save(); err != nil {
+		storeUnavailable(c, err)
+		return
+	}
+	c.Status(http.StatusNoContent)
+}
+
 // Question 31: "How do I get a new session ID at log-in?" (nobody asked yet; OWASP
 // wants it, against session fixation)
 func TestALoginNeedsANewSessionID(t *testing.T) {
@@ -750,13 +755,7 @@ func TestALoginNeedsANewSessionID(t *testing.T) {
 	app := appOn(t, store, func(r *gin.Engine) {
 		r.GET("/incr", incr)
 		r.POST("/logout", logout)
-		r.POST("/safe-login/:user", func(c *gin.Context) {
-			if err := renewID(c); err != nil {
-				storeUnavailable(c, err)
-				return
-			}
-			login(c)
-		})
+		r.POST("/safe-login/:user", safeLogin)
 	})
 	// plant gives the victim the attacker's cookie, as a computer that both
 	// use may do. Nobody is logged in.
@@ -802,10 +801,7 @@ func TestANewSessionIDOnMemstoreLosesTheValues(t *testing.T) {
 	store.Options(cookieOptions())
 	app := appOn(t, store, func(r *gin.Engine) {
 		r.GET("/incr", incr)
-		r.POST("/safe-login/:user", func(c *gin.Context) {
-			assert.NoError(t, renewID(c))
-			login(c)
-		})
+		r.POST("/safe-login/:user", safeLogin)
 	})
 	alice := sessiontest.NewBrowser(t, "Alice")
 	alice.Get(app + "/incr")
