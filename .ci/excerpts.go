@@ -27,9 +27,9 @@ func (p *page) checkBlocks() {
 			if err := p.checkExcerpt(b); err != nil {
 				p.problem(b.line, "%v", err)
 			}
-		case "console", "sh", "text", "json", "yaml", "nginx", "mermaid":
+		case "console", "sh", "text", "json", "yaml", "nginx", "js", "mermaid":
 		default: // like golang or shell, which nobody would check
-			p.problem(b.line, "a block of %q: use go, diff, console, sh, text, json, yaml, nginx or mermaid", b.kind)
+			p.problem(b.line, "a block of %q: use go, diff, console, sh, text, json, yaml, nginx, js or mermaid", b.kind)
 		}
 	}
 	each(p, func(_ *ast.CodeBlock, line int) {

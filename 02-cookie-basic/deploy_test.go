@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"io"
 	"log"
 	"maps"
@@ -335,16 +336,24 @@ func TestBehindNginxTheProgramBelievesNginxAndNobodyElse(t *testing.T) {
 func TestAPanicInDebugModeLogsTheCookie(t *testing.T) {
 	defer func(before io.Writer) { gin.DefaultErrorWriter = before }(gin.DefaultErrorWriter)
 	defer gin.SetMode(gin.TestMode)
-	for mode, want := range map[string]bool{gin.DebugMode: true, gin.ReleaseMode: false} {
-		gin.SetMode(mode)
+	for _, test := range []struct {
+		mode   string
+		reason any
+		want   bool // the cookie in the log
+	}{
+		{gin.DebugMode, "in a handler", true},
+		{gin.ReleaseMode, "in a handler", false},
+		{gin.ReleaseMode, syscall.ECONNRESET, true}, // the visitor's connection breaks
+	} {
+		gin.SetMode(test.mode)
 		var logged strings.Builder
 		gin.DefaultErrorWriter = &logged
 		router := newRouter(newStore(sessiontest.Secret))
-		router.GET("/panic", func(*gin.Context) { panic("in a handler") })
+		router.GET("/panic", func(*gin.Context) { panic(test.reason) })
 		request := httptest.NewRequest(http.MethodGet, "/panic", nil)
 		request.Header.Set("Cookie", "mysession=copy-me")
 		router.ServeHTTP(httptest.NewRecorder(), request)
-		assert.Contains(t, logged.String(), "in a handler")
-		assert.Equal(t, want, strings.Contains(logged.String(), "copy-me"), "wanted in %s mode: %t", mode, want)
+		assert.Contains(t, logged.String(), fmt.Sprint(test.reason))
+		assert.Equal(t, test.want, strings.Contains(logged.String(), "copy-me"), "wanted in %s mode after %v: %t", test.mode, test.reason, test.want)
 	}
 }

@@ -83,7 +83,7 @@ func newJSONStore(addr string, secret []byte) (sessions.Store, error) {
 		return nil, err
 	}
 	redisStore.SetSerializer(redistore.JSONSerializer{}) // github.com/boj/redistore
-	redisStore.SetKeyPrefix("json_session_")             // not those that are there, in gob
+	redisStore.SetKeyPrefix("json_session_")             // the old sessions stay in gob
 	return store, nil
 }
 

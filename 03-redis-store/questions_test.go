@@ -238,7 +238,7 @@ func (v versions) enter(c *gin.Context, command, user string) {
 	c.Status(http.StatusNoContent)
 }
 
-// requireUser lets only sessions pass that have the user's version of now.
+// requireUser lets a session pass only if it has the user's current version.
 func (v versions) requireUser(c *gin.Context) {
 	session := sessions.Default(c)
 	user, _ := session.Get("user").(string)
@@ -422,7 +422,7 @@ func TestOnlyASaveOfAChangeRenewsTheSession(t *testing.T) {
 					continue
 				}
 				require.Equal(t, http.StatusOK, page.Status, "the session was not renewed")
-				require.Len(t, page.Cookies, 1, "the browser's clock has to start anew as well")
+				require.Len(t, page.Cookies, 1, "the browser's clock has to start again as well")
 				assert.Equal(t, maxAge, page.Cookies[0].MaxAge)
 			}
 
@@ -781,9 +781,9 @@ func TestALoginNeedsANewSessionID(t *testing.T) {
 	assert.EqualValues(t, 0, do(t, addr, "EXISTS", oldKey), "the old session has to be deleted")
 	assert.Equal(t, http.StatusUnauthorized, attacker.Send(http.MethodGet, app+"/me").Status, "the old ID is worth nothing now")
 
-	stranger := sessiontest.NewBrowser(t, "a stranger") // without a session there is no old ID
-	assert.Len(t, stranger.Send(http.MethodPost, app+"/safe-login/bob").Cookies, 1, "nothing to delete")
-	assert.Equal(t, "bob", stranger.Get(app+"/me"))
+	anonymous := sessiontest.NewBrowser(t, "an anonymous visitor") // without a session there is no old ID
+	assert.Len(t, anonymous.Send(http.MethodPost, app+"/safe-login/bob").Cookies, 1, "nothing to delete")
+	assert.Equal(t, "bob", anonymous.Get(app+"/me"))
 
 	// A log-out is no new ID either.
 	copied := victim.CookieValue(app)

@@ -64,8 +64,8 @@ func TestMemstorePanicsOnATypeThatGobDoesNotKnow(t *testing.T) {
 				"gob: type not registered for interface: "+unknown, inMemory.Body)
 			assert.Empty(t, inMemory.Cookies)
 
-			// The other stores return an error. Who ignores it, loses everything
-			// that was to be saved.
+			// The other stores return an error. If you ignore it, everything that
+			// was to be saved is lost.
 			inCookie := sessiontest.NewBrowser(t, "Alice").Send(http.MethodPost, shop(t, cookie.NewStore(sessiontest.Secret), value)+"/buy")
 			assert.Equal(t, http.StatusServiceUnavailable, inCookie.Status)
 			assert.Contains(t, inCookie.Body, "gob: type not registered for interface: "+unknown)
@@ -87,8 +87,8 @@ func TestMemstorePanicsOnATypeThatGobDoesNotKnow(t *testing.T) {
 // Question 21: "Why does the memory of my program grow and grow?"
 func TestMemstoreKeepsASessionForEveryRobotUnlessYouSaveLess(t *testing.T) {
 	t.Parallel()
-	// shop has one page to look at; a robot asks for it again and again, and
-	// never sends a cookie back.
+	// shop has one page to look at; a bot asks for it again and again, and never
+	// sends a cookie back.
 	shop := func(t *testing.T, store sessions.Store, page gin.HandlerFunc) (url string) {
 		r := gin.New()
 		r.Use(sessions.Sessions(sessionName, store))
@@ -110,7 +110,7 @@ func TestMemstoreKeepsASessionForEveryRobotUnlessYouSaveLess(t *testing.T) {
 			assert.NoError(t, session.Save())
 		})
 		for range 20 {
-			sessiontest.NewBrowser(t, "a robot").Get(app)
+			sessiontest.NewBrowser(t, "a bot").Get(app)
 		}
 		assert.Equal(t, 20, kept(t, store), "memstore never removes them: each would stay until the program ends")
 	})
@@ -120,13 +120,13 @@ func TestMemstoreKeepsASessionForEveryRobotUnlessYouSaveLess(t *testing.T) {
 		app := shop(t, store, func(c *gin.Context) {
 			session := sessions.Default(c)
 			if session.Get("user") == nil {
-				return // a stranger: nothing to remember, so no Save
+				return // an anonymous visitor: nothing to remember, so no Save
 			}
 			session.Set("seen", time.Now().Unix())
 			assert.NoError(t, session.Save())
 		})
 		for range 20 {
-			sessiontest.NewBrowser(t, "a robot").Get(app)
+			sessiontest.NewBrowser(t, "a bot").Get(app)
 		}
 		assert.Equal(t, 0, kept(t, store), "a session was saved for a visitor who brought none")
 

@@ -96,7 +96,7 @@ func newMemcachedStore(addrs string, timeout time.Duration, secret []byte) (sess
 	}
 	client := memcache.NewFromSelector(servers)
 	client.Timeout = timeout
-	client.MaxIdleConns = 100 // with the default, 2, most parallel requests connect anew
+	client.MaxIdleConns = 100 // with the default, 2, most parallel requests make a new connection
 	if err := client.Ping(); err != nil {
 		return nil, fmt.Errorf(noServer, "memcached", addrs, err, "memcached", "MEMCACHED_ADDR=host:port,host:port")
 	}

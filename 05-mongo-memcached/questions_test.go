@@ -298,7 +298,7 @@ func TestMemcachedForgetsASessionOfMoreThan30DaysAtOnce(t *testing.T) {
 	t.Parallel()
 	const longest = 30 * 24 * 60 * 60 // in seconds: a bigger number is a date for memcached, in 1970
 
-	// login keeps you for so many seconds; a visit to /user starts them anew.
+	// login keeps you for so many seconds; a visit to /user starts them again.
 	login := func(t *testing.T, store sessions.Store, seconds int) (visitor *sessiontest.Browser, user string) {
 		cookie := cookieOptions()
 		cookie.MaxAge = seconds

@@ -56,7 +56,7 @@ func TestAClusterSpreadsTheSessionsAndSurvivesItsChanges(t *testing.T) {
 	goOn := func(some []member, when string) {
 		for _, m := range some {
 			count := sessiontest.CountOnceBack(t, m.Browser, app)
-			require.Greater(t, count, last[m.Browser], "%s: the session started anew", when)
+			require.Greater(t, count, last[m.Browser], "%s: the session started over", when)
 			last[m.Browser] = count
 		}
 	}

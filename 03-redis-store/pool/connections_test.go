@@ -40,7 +40,7 @@ func TestTheConnectionsAreBoundedAndARequestWaitsForOne(t *testing.T) {
 	for _, conn := range append(conns[1:], one) {
 		conn.Close()
 	}
-	assert.Equal(t, 50, pool.IdleCount(), "wanted: fifty kept for the next requests\nlikely cause: no MaxIdle, and each request connects anew")
+	assert.Equal(t, 50, pool.IdleCount(), "wanted: fifty kept for the next requests\nlikely cause: no MaxIdle, and each request makes a new connection")
 	assert.Equal(t, 10*time.Minute, pool.MaxConnLifetime, "wanted: connections that follow a fail-over, in the end")
 }
 

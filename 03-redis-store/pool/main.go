@@ -86,15 +86,15 @@ func newStore(addrs string, timeout time.Duration, secret []byte) (sessions.Stor
 func nodePool(addr string, options ...redigo.DialOption) (*redigo.Pool, error) {
 	return &redigo.Pool{
 		MaxIdle:         50,  // kept open
-		MaxActive:       200, // at most; one request more waits for a connection
+		MaxActive:       200, // at most; one more request waits for a connection
 		Wait:            true,
 		IdleTimeout:     4 * time.Minute,
-		MaxConnLifetime: 10 * time.Minute, // then Redis is looked for again, as after a fail-over
+		MaxConnLifetime: 10 * time.Minute, // then dial again: after a fail-over Redis may be elsewhere
 		Dial: func() (redigo.Conn, error) {
 			return redigo.Dial("tcp", addr, options...)
 		},
-		// redis.NewStore sends a PING before every single command. After a minute
-		// without use is often enough.
+		// redis.NewStore sends a PING before every single command. This pool sends one
+		// only after a minute without use.
 		TestOnBorrow: func(conn redigo.Conn, lastUsed time.Time) error {
 			if time.Since(lastUsed) < time.Minute {
 				return nil

@@ -197,7 +197,7 @@ func restartOfTheServer(t *testing.T, c contender) string {
 	}
 	switch c.column {
 	case "Redis":
-		require.Equal(t, "starts anew", overARestart(t, c, redisThatSaves("no")))
+		require.Equal(t, "starts over", overARestart(t, c, redisThatSaves("no")))
 		return overARestart(t, c, redisThatSaves("yes")) + ", if Redis saves"
 	case "memcached":
 		return overARestart(t, c, func(dir string) (addr string, stop func()) {
@@ -226,7 +226,7 @@ func overARestart(t *testing.T, c contender, start server) string {
 	stop()
 	addr, stop = start(dir)
 	t.Cleanup(stop) // when the store has hung up: FerretDB waits for that
-	return known(alice, shop(t, c.at(addr).library(t)), "goes on", "starts anew")
+	return known(alice, shop(t, c.at(addr).library(t)), "goes on", "starts over")
 }
 
 // startProgram starts a server, and waits until it answers at its socket: it may have

@@ -69,13 +69,13 @@ func attributesWithoutOptions(t *testing.T, c contender) string {
 func restartOfTheProgram(t *testing.T, c contender) string {
 	before, after := shop(t, c.library(t)), shop(t, c.library(t))
 	alice, _ := enter(t, before)
-	return known(alice, after, "goes on", "starts anew")
+	return known(alice, after, "goes on", "starts over")
 }
 
 func secondInstance(t *testing.T, c contender) string {
 	one, other := shop(t, c.library(t)), shop(t, c.library(t))
 	alice, _ := enter(t, one)
-	seen := known(alice, other, "goes on", "starts anew")
+	seen := known(alice, other, "goes on", "starts over")
 	if seen == "goes on" {
 		alice.Send(http.MethodPost, other+"/text/hole")
 		require.Equal(t, "hole", alice.Get(one+"/text"), "wanted: what the second wrote, the first sees")

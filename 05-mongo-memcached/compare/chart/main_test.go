@@ -37,7 +37,7 @@ func TestTheREADMEsAndTheChartShowTheRunInBenchTxt(t *testing.T) {
 	draw(&svg, results)
 	drawn, err := os.ReadFile("../bench.svg")
 	require.NoError(t, err)
-	assert.Equal(t, svg.String(), string(drawn), "wanted: the chart of bench.txt\nlikely cause: a new run; go run ./05-mongo-memcached/compare/chart draws it anew")
+	assert.Equal(t, svg.String(), string(drawn), "wanted: the chart of bench.txt\nlikely cause: a new run; go run ./05-mongo-memcached/compare/chart draws it again")
 }
 
 const run = `
