@@ -9,7 +9,8 @@ import (
 
 // Exercise 2.2: "I call Clear at logout, and the user is still logged in."
 
-// Logout ends the session of the user. It answers POST /account/logout.
+// Logout ends the session of the user. It answers POST /account/logout, and with
+// status 500 when Save fails.
 func Logout(c *gin.Context) {
 	session := sessions.Default(c)
 	session.Clear()

@@ -20,7 +20,8 @@ func Order(c *gin.Context) {
 	c.Redirect(http.StatusSeeOther, "/")
 }
 
-// Home shows the messages that were left, each once. It answers GET /.
+// Home shows the messages that were left, each once. It answers GET /, and with
+// status 500 and no message when Save fails.
 func Home(c *gin.Context) {
 	session := sessions.Default(c)
 	messages := session.Flashes()

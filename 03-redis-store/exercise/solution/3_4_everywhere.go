@@ -56,8 +56,8 @@ func Accounts(r *gin.Engine, pool *redigo.Pool) {
 	})
 	users.POST("/logout-everywhere", func(c *gin.Context) {
 		session := sessions.Default(c)
-		// Nobody needs to know the other sessions: with a new version they are all of
-		// the past. One that is saved again by a request on its way stays there, too.
+		// There is no need to find the other sessions: a new version makes them all
+		// invalid, even one that a running request saves again.
 		conn := pool.Get()
 		defer conn.Close()
 		if _, err := conn.Do("INCR", "version_"+session.Get("user").(string)); err != nil {

@@ -40,8 +40,8 @@ func KeepAlive(options sessions.Options, limit time.Duration, now func() time.Ti
 			options.MaxAge = -1
 		}
 		// Without a change Save would do nothing. Options count as one. A Save may
-		// overwrite what another request saves at the same time, so an app with
-		// much to do renews less often: see keepAlive in questions_test.go.
+		// overwrite what another request saves at the same time, so a busy
+		// app renews less often: see keepAlive in questions_test.go.
 		session.Options(options)
 		if err := session.Save(); err != nil {
 			_ = c.AbortWithError(http.StatusServiceUnavailable, err)
