@@ -116,20 +116,37 @@ func (e exercise) solve(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(e.folder, e.file), text, 0o644))
 }
 
-func (e exercise) nearMisses(t *testing.T) []string {
+// diffs returns the paths of an exercise's diffs in a folder like testdata.
+func (e exercise) diffs(t *testing.T, folder string) []string {
 	t.Helper()
-	diffs, err := filepath.Glob(filepath.Join(e.folder, "testdata", e.number+"_*.diff"))
+	diffs, err := filepath.Glob(filepath.Join(e.folder, folder, e.number+"_*.diff"))
 	require.NoError(t, err)
 	return diffs
 }
 
-func (e exercise) apply(t *testing.T, diff string) {
+// apply changes the exercise as shipped, and returns the diff's text.
+func (e exercise) apply(t *testing.T, diff string) string {
 	t.Helper()
 	command := exec.Command("git", "apply", "-p0", diff)
 	command.Dir = e.folder
 	output, err := command.CombinedOutput()
 	require.NoError(t, err, "git apply %s: %s", diff, output)
+	text, err := os.ReadFile(diff)
+	require.NoError(t, err)
+	return string(text)
 }
+
+// causeOf returns the first line of a diff: the cause that the test has to name.
+func causeOf(diff string) string {
+	line, _, _ := strings.Cut(diff, "\n")
+	if !strings.HasPrefix(line, "likely cause: ") {
+		return ""
+	}
+	return line
+}
+
+// unwrapped is what a test printed, with each line break and its indentation as one blank.
+func unwrapped(output string) string { return strings.Join(strings.Fields(output), " ") }
 
 // run runs all exercises of a tree, and returns what each printed. They have to
 // be in the wanted states, also on the board; what is red has to say why.

@@ -1,11 +1,9 @@
 package ci
 
 import (
-	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
@@ -50,28 +48,51 @@ func TestEveryExerciseIsRedWithoutItsTODOAndSaysWhy(t *testing.T) {
 	run(t, tree, wanted)
 }
 
-// Each diff in testdata makes a tempting fix of an exercise, and does not solve it.
-func TestEveryNearMissIsRedAndSaysWhy(t *testing.T) {
+// Each diff in testdata makes a tempting answer that is wrong. It begins with the
+// cause that the test has to name.
+func TestEveryNearMissIsRedForItsTrueCause(t *testing.T) {
 	t.Parallel()
-	for round := 0; ; round++ { // one diff of each exercise, then the next
+	inTurn(t, "testdata", 5, func(t *testing.T, applied map[string]string, outputs map[string]string) {
+		for number, diff := range applied {
+			cause := causeOf(diff)
+			require.NotEmpty(t, cause, "exercise %s: this diff does not begin with a line \"likely cause: …\":\n%s", number, diff)
+			assert.Contains(t, unwrapped(outputs[number]), cause, "exercise %s is red for another cause, with\n%s", number, diff)
+		}
+	})
+}
+
+// Each diff in testdata/right makes an answer that is not the solution's, and right.
+func TestEveryOtherRightAnswerIsGreen(t *testing.T) {
+	t.Parallel()
+	inTurn(t, "testdata/right", 0, func(*testing.T, map[string]string, map[string]string) {})
+}
+
+// inTurn applies one diff of each exercise to a copy of the tree and runs them,
+// then the next. All diffs have to be red, or green if they are right.
+func inTurn(t *testing.T, folder string, atLeast int, look func(t *testing.T, applied, outputs map[string]string)) {
+	for round := 0; ; round++ {
 		tree := copyTree(t)
-		wanted := map[string]string{}
+		wanted, applied := map[string]string{}, map[string]string{}
 		for _, e := range exercises(t, tree) {
-			diffs := e.nearMisses(t)
-			require.NotEmpty(t, diffs, "exercise %s", e.number)
-			if round < len(diffs) {
-				t.Logf("round %d: %s", round, filepath.Base(diffs[round]))
-				e.apply(t, diffs[round])
-				wanted[e.number] = red
-			} else {
+			wanted[e.number] = solved
+			diffs := e.diffs(t, folder)
+			if round == 0 {
+				assert.GreaterOrEqual(t, len(diffs), atLeast, "diffs in %s for exercise %s", folder, e.number)
+			}
+			if round >= len(diffs) {
 				e.solve(t)
-				wanted[e.number] = solved
+				continue
+			}
+			t.Logf("round %d: %s", round, filepath.Base(diffs[round]))
+			applied[e.number] = e.apply(t, diffs[round])
+			if folder == "testdata" {
+				wanted[e.number] = red
 			}
 		}
-		if !slices.Contains(slices.Collect(maps.Values(wanted)), red) {
+		if len(applied) == 0 {
 			return
 		}
-		run(t, tree, wanted)
+		look(t, applied, run(t, tree, wanted))
 	}
 }
 

@@ -2,9 +2,12 @@ package exercise
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -20,7 +23,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.mongodb.org/mongo-driver/bson"
 	"go.mongodb.org/mongo-driver/mongo"
-	"go.mongodb.org/mongo-driver/mongo/options"
 )
 
 func TestMain(m *testing.M) { sessiontest.Main(m, nil) }
@@ -35,6 +37,7 @@ func newStore(t *testing.T, now clock.Clock) sessions.Store {
 
 func TestExercise5_1(t *testing.T) {
 	sessiontest.Exercise(t, func(t *testing.T) {
+		const day = 24 * 60 * 60
 		now := clock.NewMock() // of memcached
 		now.Set(time.Now())
 		store := newStore(t, now)
@@ -50,26 +53,29 @@ func TestExercise5_1(t *testing.T) {
 			})
 			r.GET("/me", Me)
 		})
+		full := sessiontest.ServeExercise(t, func(r *gin.Engine) {
+			r.GET("/me", sessions.Sessions("mysession", sessiontest.CannotSave(store)), Me)
+		})
 		// kept checks the cookie that an answer brings.
-		kept := func(a sessiontest.Answer) {
-			require.Len(t, a.Cookies, 1,
-				"wanted: a new cookie at each visit, because the browser counts, too\nlikely cause: Save came after the body, too late for a cookie, or not at all")
-			days := time.Duration(a.Cookies[0].MaxAge) * time.Second / (24 * time.Hour)
-			require.True(t, 28 <= days && days <= 30,
-				"wanted: a cookie that the browser keeps for 28 to 30 days\nlikely cause: its Max-Age, or none: then it keeps the cookie until it is closed")
-			const replaced = "wanted: Path=/, HttpOnly and SameSite=Lax\nlikely cause: a session's own options are not added to the store's, they replace them all"
-			require.Equal(t, "/", a.Cookies[0].Path, replaced)
-			require.True(t, a.Cookies[0].HttpOnly, replaced)
-			require.Equal(t, http.SameSiteLaxMode, a.Cookies[0].SameSite, replaced)
+		kept := func(a sessiontest.Answer, lost string) {
+			i := slices.IndexFunc(a.Cookies, func(cookie *http.Cookie) bool { return cookie.Name == "mysession" })
+			require.GreaterOrEqual(t, i, 0,
+				"wanted: a new cookie at each visit, because the browser counts, too\nlikely cause: Save came after the body, too late for a cookie")
+			cookie := a.Cookies[i]
+			require.LessOrEqual(t, cookie.MaxAge, 30*day,
+				"wanted: a cookie that the browser keeps for 28 to 30 days\nlikely cause: memcached takes more than 30 days for a date, in 1970, and the store hands it your MaxAge as it is")
+			require.GreaterOrEqual(t, cookie.MaxAge, 28*day,
+				"wanted: a cookie that the browser keeps for 28 to 30 days\nlikely cause: MaxAge is less than four weeks; with 0 the browser keeps the cookie until it is closed")
+			require.Equal(t, []any{"/", true, http.SameSiteLaxMode}, []any{cookie.Path, cookie.HttpOnly, cookie.SameSite},
+				"wanted: Path=/, HttpOnly and SameSite=Lax\nlikely cause: %s", lost)
 		}
 
 		alice, bob := sessiontest.NewBrowser(t, "Alice"), sessiontest.NewBrowser(t, "Bob")
 		entered := alice.Send(http.MethodPost, url+"/login/alice")
-		require.Equal(t, "alice", alice.Send(http.MethodGet, url+"/me").Body,
-			"wanted: Alice is logged in\nlikely cause: memcached takes more than 30 days for a date, in 1970, and the store hands it your MaxAge as it is")
-		kept(entered)
+		visit := alice.Send(http.MethodGet, url+"/me")
+		kept(entered, "RememberMe leaves one of them out")
+		require.Equal(t, "alice", visit.Body, "wanted: Alice is logged in\nlikely cause: Me does not answer with the user in the session")
 
-		var visit sessiontest.Answer
 		for week := 4; week <= 52; week += 4 {
 			t.Logf("week %d", week)
 			now.Add(4*7*24*time.Hour - time.Minute)
@@ -77,7 +83,6 @@ func TestExercise5_1(t *testing.T) {
 			require.Equal(t, "alice", visit.Body,
 				"wanted: Alice is still logged in, because she was here four weeks ago\nlikely cause: MaxAge counts from the last time that something was saved, not from the last visit; Save without a change saves nothing")
 		}
-		kept(visit)
 
 		t.Log("31 days without a visit")
 		now.Add(31 * 24 * time.Hour)
@@ -87,13 +92,20 @@ func TestExercise5_1(t *testing.T) {
 			"wanted: Bob, who never logged in, is not logged in\nlikely cause: something else than the session says who he is")
 		require.Empty(t, bob.Cookies(url),
 			"wanted: no session for Bob, who never logged in\nlikely cause: the session is saved before you know that there is a user")
+		kept(visit, "a session's own options are not added to the store's, they replace them all")
+
+		t.Log("a memcached that cannot save")
+		alice.Send(http.MethodPost, url+"/login/alice")
+		visit = alice.Send(http.MethodGet, full+"/me")
+		require.GreaterOrEqual(t, visit.Status, 500, "wanted: an error, because the 30 days have not started again\nlikely cause: nobody looked at the error of Save")
+		require.NotContains(t, visit.Body, "alice", "wanted: an error, and nothing else\nlikely cause: Me goes on after the error, because a return is missing")
 	})
 }
 
 func TestExercise5_2(t *testing.T) {
 	sessiontest.Exercise(t, func(t *testing.T) {
-		const hour, day = 60 * 60, 24 * 60 * 60
-		ctx := context.Background()
+		const hour, shift, week = 60 * 60, 8 * 60 * 60, 7 * 24 * 60 * 60
+		ctx := context.WithValue(context.Background(), fromTheTest, true)
 
 		servers := map[string]string{"a stand-in": newStandIn(t).uri}
 		if uri := os.Getenv("MONGO_URI"); uri != "" {
@@ -102,26 +114,44 @@ func TestExercise5_2(t *testing.T) {
 		for server, uri := range servers {
 			t.Log("the first start, with", server)
 			coll := sessionsAt(t, uri)
-			require.NoError(t, EnsureLifetime(ctx, coll, hour),
+			require.NoError(t, EnsureLifetime(ctx, coll, shift),
 				"wanted: a new index\nlikely cause: it is an error here that there is no index or no collection yet")
-			require.Equal(t, []int{hour}, lifetimes(t, coll), "wanted: one index of modified, for an hour\nlikely cause: it was not created")
+			require.Equal(t, []int{shift}, lifetimes(t, coll), "wanted: one index of modified, for 8 hours\nlikely cause: it was not created, or with another lifetime")
+			_, err := coll.Indexes().CreateOne(ctx, mongo.IndexModel{Keys: bson.D{{Key: "user", Value: 1}}}) // of somebody else
+			require.NoError(t, err)
 			session := bson.D{{Key: "_id", Value: "ID"}, {Key: "modified", Value: time.Now()}}
 			insert := bson.D{{Key: "insert", Value: coll.Name()}, {Key: "documents", Value: bson.A{session}}}
 			require.NoError(t, coll.Database().RunCommand(ctx, insert).Err())
 
 			t.Log("a restart")
-			require.NoError(t, EnsureLifetime(ctx, coll, hour),
+			require.NoError(t, EnsureLifetime(ctx, coll, shift),
 				"wanted: no error, because nothing is to do\nlikely cause: it is an error here that the index exists")
-			require.Equal(t, []int{hour}, lifetimes(t, coll), "wanted: the same index\nlikely cause: it was dropped, and not created again")
+			require.Equal(t, []int{shift}, lifetimes(t, coll), "wanted: the same index\nlikely cause: it was dropped, and not created again")
 
-			t.Log("a release with another lifetime")
-			require.NoError(t, EnsureLifetime(ctx, coll, day),
-				"wanted: the index changes\nlikely cause: CreateOne makes an index, and never changes one; collMod does")
-			require.Equal(t, []int{day}, lifetimes(t, coll),
-				"wanted: one index of modified, for a day\nlikely cause: the old index is still there; to ignore the conflict does not change it")
-			count, err := coll.EstimatedDocumentCount(ctx)
-			require.NoError(t, err)
-			require.EqualValues(t, 1, count, "wanted: the session is still there\nlikely cause: Drop takes the sessions along with the index")
+			for _, seconds := range []int32{hour, week} {
+				t.Logf("a release with a lifetime of %d seconds", seconds)
+				before := lifetimes(t, coll)
+				if err := EnsureLifetime(ctx, coll, seconds); err != nil {
+					cause := "what was sent to change the index is not what MongoDB wants; the error says why"
+					if strings.Contains(err.Error(), "IndexOptionsConflict") {
+						cause = "CreateOne makes an index, and never changes one; nothing else was tried when its error was this one"
+					}
+					require.NoError(t, err, "wanted: the index changes\nlikely cause: %s", cause)
+				}
+				got := lifetimes(t, coll)
+				cause := "it is for a number of seconds that is not the argument"
+				switch {
+				case len(got) > 1:
+					cause = "there is a second index now, and the old one is still there"
+				case slices.Equal(got, before):
+					cause = "the old index is still there; to drop the error does not change it"
+				}
+				require.Equal(t, []int{int(seconds)}, got, "wanted: one index of modified, for the new lifetime\nlikely cause: %s", cause)
+				count, err := coll.EstimatedDocumentCount(ctx)
+				require.NoError(t, err)
+				require.EqualValues(t, 1, count, "wanted: the session is still there\nlikely cause: Drop takes the sessions along with the index")
+				require.True(t, hasIndexOf(t, coll, "user"), "wanted: the index of another field is still there\nlikely cause: all indexes were dropped, and not only the one of modified")
+			}
 		}
 
 		// A user of this kind on a real MongoDB would be much to ask for.
@@ -129,19 +159,15 @@ func TestExercise5_2(t *testing.T) {
 		server := newStandIn(t)
 		server.refuse("createIndexes")
 		coll := sessionsAt(t, server.uri)
-		require.ErrorContains(t, EnsureLifetime(ctx, coll, day), "not authorized",
-			"wanted: what MongoDB said\nlikely cause: every error was taken for a conflict, and what came after it hid the first one")
+		require.ErrorContains(t, EnsureLifetime(ctx, coll, week), "not authorized",
+			"wanted: what MongoDB said to createIndexes\nlikely cause: every error was taken for a conflict, and what came after it hid the first one")
 
 		t.Log("a server whose user may not change indexes")
 		server.refuse()
-		_, err := coll.Indexes().CreateOne(ctx, mongo.IndexModel{
-			Keys:    bson.D{{Key: "modified", Value: 1}},
-			Options: options.Index().SetExpireAfterSeconds(hour).SetSparse(true),
-		})
-		require.NoError(t, err)
+		require.NoError(t, EnsureLifetime(ctx, coll, hour))
 		server.refuse("collMod", "drop", "dropIndexes")
-		require.ErrorContains(t, EnsureLifetime(ctx, coll, day), "not authorized",
-			"wanted: what MongoDB said\nlikely cause: collMod failed, and nobody looked at its error")
+		require.ErrorContains(t, EnsureLifetime(ctx, coll, week), "not authorized",
+			"wanted: what MongoDB said\nlikely cause: what should have changed the index was refused, and nobody looked at that error")
 	})
 }
 
@@ -150,30 +176,69 @@ func TestExercise5_3(t *testing.T) {
 		store := newStore(t, clock.New())
 		store.Options(sessiontest.Options())
 		app := sessiontest.ServeExercise(t, func(r *gin.Engine) { Shop(r, store) })
-		alice, thief := sessiontest.NewBrowser(t, "Alice"), sessiontest.NewBrowser(t, "the thief")
-		const panics = "wanted: 204\nlikely cause: the session is nil, or of another kind, and that panics: SessionsMany goes with DefaultMany, and a name has to be one of its names"
-		require.Equal(t, http.StatusNoContent, alice.Send(http.MethodPost, app+"/cart/tea").Status, panics)
-		require.Equal(t, http.StatusNoContent, alice.Send(http.MethodPost, app+"/login/alice").Status, panics)
-		require.Equal(t, `{"cart":["tea"],"user":"alice"}`, alice.Send(http.MethodGet, app+"/").Body,
-			"wanted: the cart and the user on one page\nlikely cause: this route has only one of the two sessions")
+		full := sessiontest.ServeExercise(t, func(r *gin.Engine) { Shop(r, sessiontest.CannotSave(store)) })
+		alice, bob, thief := sessiontest.NewBrowser(t, "Alice"), sessiontest.NewBrowser(t, "Bob"), sessiontest.NewBrowser(t, "the thief")
+		const panics = "wanted: no error\nlikely cause: the session is nil, or of another kind, and that panics: SessionsMany goes with DefaultMany, and a name has to be one of its names"
+		post := func(b *sessiontest.Browser, path string) {
+			require.Less(t, b.Send(http.MethodPost, app+path).Status, 400, panics)
+		}
+		// page returns what the shop knows of a visitor.
+		page := func(b *sessiontest.Browser) (cart []string, user string) {
+			got := b.Send(http.MethodGet, app+"/")
+			require.Less(t, got.Status, 400, panics)
+			known := struct {
+				Cart *[]string
+				User *string
+			}{&cart, &user}
+			require.NoError(t, json.Unmarshal([]byte(got.Body), &known), "wanted: the cart and the user in JSON\nlikely cause: this page has another form than before")
+			return cart, user
+		}
+
+		post(alice, "/cart/tea")
+		post(alice, "/cart/milk")
+		post(alice, "/login/alice")
+		cart, user := page(alice)
+		require.Equal(t, []string{"tea", "milk"}, cart, "wanted: both items on the page\nlikely cause: this page, or the second item, does not get the session with the cart")
+		require.Equal(t, "alice", user, "wanted: the user on the page\nlikely cause: this page does not get the session with the user")
+		cart, user = page(bob)
+		require.Empty(t, cart, "wanted: an empty cart for Bob\nlikely cause: a variable that all visitors share")
+		require.Empty(t, user, "wanted: no user for Bob\nlikely cause: a variable that all visitors share")
 
 		t.Log("the thief copies Alice's cookies")
 		u, err := url.Parse(app)
 		require.NoError(t, err)
-		thief.Client.Jar.SetCookies(u, alice.Cookies(app))
-
-		require.Equal(t, http.StatusNoContent, alice.Send(http.MethodPost, app+"/logout").Status, panics)
-		require.Equal(t, `{"cart":["tea"],"user":null}`, alice.Send(http.MethodGet, app+"/").Body,
-			"wanted: the tea, and no user\nlikely cause: both are in one session, which the logout ends: of two sessions.Sessions only the last one counts")
-		alice.Send(http.MethodPost, app+"/login/alice")
-		require.NotContains(t, thief.Send(http.MethodGet, app+"/").Body, "alice",
-			"wanted: the copied cookies know no user\nlikely cause: the logout has left the session to the cart, so Alice logs in under the ID that the thief has")
-
+		copied := alice.Cookies(app)
+		thief.Client.Jar.SetCookies(u, copied)
+		request, err := http.NewRequest(http.MethodGet, app, nil)
+		require.NoError(t, err)
 		var names []string
-		for _, cookie := range alice.Cookies(app) {
+		for _, cookie := range copied {
 			names = append(names, cookie.Name)
+			request.AddCookie(cookie)
+			session, err := store.New(request, cookie.Name)
+			require.NoError(t, err, "wanted: the cookie %s is signed, and leads to a session in the store\nlikely cause: it is a cookie of your own, which every visitor can write as he likes", cookie.Name)
+			require.False(t, session.IsNew, "wanted: the session %s is in the store\nlikely cause: it was not saved there", cookie.Name)
 		}
-		require.ElementsMatch(t, []string{"cart", "login"}, names,
-			"wanted: a cookie each\nlikely cause: both are in one session, or their names are not those")
+
+		post(alice, "/logout")
+		cart, user = page(alice)
+		require.Empty(t, user, "wanted: no user after the logout\nlikely cause: the logout did not end the session with the user")
+		cause := "both are in one session, which the logout ends: of two sessions.Sessions only the last one counts"
+		if len(copied) > 1 {
+			cause = "the logout ends the session with the cart, too"
+		}
+		require.Equal(t, []string{"tea", "milk"}, cart, "wanted: the cart after the logout\nlikely cause: %s", cause)
+		require.ElementsMatch(t, []string{"cart", "login"}, names, "wanted: a cookie each\nlikely cause: both are in one session, or their names are not those")
+		_, user = page(thief)
+		require.Empty(t, user, "wanted: the copied cookies know no user\nlikely cause: the logout took the cookie from Alice's browser, and left the session in the store")
+		post(alice, "/login/alice")
+		_, user = page(thief)
+		require.Empty(t, user,
+			"wanted: the copied cookies know no user, also when Alice logs in again\nlikely cause: the logout took out the user, and left the session and its ID, under which Alice is now logged in again; MaxAge -1 ends both")
+
+		t.Log("a store that cannot save")
+		for _, path := range []string{"/cart/tea", "/login/alice", "/logout"} {
+			require.GreaterOrEqual(t, alice.Send(http.MethodPost, full+path).Status, 500, "wanted: an error\nlikely cause: nobody looked at the error of Save")
+		}
 	})
 }

@@ -12,12 +12,18 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.mongodb.org/mongo-driver/bson"
 	"go.mongodb.org/mongo-driver/event"
 	"go.mongodb.org/mongo-driver/mongo"
 	"go.mongodb.org/mongo-driver/mongo/options"
 )
+
+// contextKey is the type of fromTheTest, a value in the context that the test gives.
+type contextKey struct{}
+
+var fromTheTest contextKey
 
 // sessionsAt returns a collection on the server at uri, in a database of its own
 // that is dropped in the end. It tells what is sent to change indexes, and what
@@ -27,8 +33,9 @@ func sessionsAt(t *testing.T, uri string) *mongo.Collection {
 	config := options.Client().ApplyURI(uri).
 		SetServerAPIOptions(options.ServerAPI(options.ServerAPIVersion1)). // spares the stand-in the old protocol
 		SetMonitor(&event.CommandMonitor{
-			Started: func(_ context.Context, e *event.CommandStartedEvent) {
+			Started: func(ctx context.Context, e *event.CommandStartedEvent) {
 				if slices.Contains([]string{"createIndexes", "collMod", "dropIndexes", "drop"}, e.CommandName) {
+					assert.NotNil(t, ctx.Value(fromTheTest), "wanted: %s with ctx\nlikely cause: another context, like context.Background(): the caller could not stop it", e.CommandName)
 					command, err := bson.MarshalExtJSON(e.Command, false, false)
 					require.NoError(t, err)
 					t.Logf("MongoDB is sent %s", command)
@@ -45,25 +52,39 @@ func sessionsAt(t *testing.T, uri string) *mongo.Collection {
 		require.NoError(t, database.Drop(context.Background()))
 		require.NoError(t, client.Disconnect(context.Background()))
 	})
-	return database.Collection("sessions")
+	return database.Collection("visits")
+}
+
+// index is what MongoDB tells about one.
+type index struct {
+	Key                bson.M
+	Sparse             bool
+	ExpireAfterSeconds int `bson:"expireAfterSeconds"`
+}
+
+func indexesOf(t *testing.T, coll *mongo.Collection) (indexes []index) {
+	t.Helper()
+	cursor, err := coll.Indexes().List(context.Background())
+	require.NoError(t, err)
+	require.NoError(t, cursor.All(context.Background(), &indexes))
+	return indexes
 }
 
 // lifetimes returns the seconds of each index of the field "modified".
 func lifetimes(t *testing.T, coll *mongo.Collection) (seconds []int) {
 	t.Helper()
-	var indexes []struct {
-		Key                struct{ Modified int }
-		ExpireAfterSeconds int `bson:"expireAfterSeconds"`
-	}
-	cursor, err := coll.Indexes().List(context.Background())
-	require.NoError(t, err)
-	require.NoError(t, cursor.All(context.Background(), &indexes))
-	for _, index := range indexes {
-		if index.Key.Modified != 0 {
+	for _, index := range indexesOf(t, coll) {
+		if index.Key["modified"] != nil {
+			require.True(t, index.Sparse, "wanted: a sparse index\nlikely cause: it was created without SetSparse(true); then the store, which wants it sparse, would have the next conflict")
 			seconds = append(seconds, index.ExpireAfterSeconds)
 		}
 	}
 	return seconds
+}
+
+func hasIndexOf(t *testing.T, coll *mongo.Collection, field string) bool {
+	t.Helper()
+	return slices.ContainsFunc(indexesOf(t, coll), func(i index) bool { return i.Key[field] != nil })
 }
 
 // standIn is no MongoDB: it speaks its protocol, and knows what happens to the
@@ -73,6 +94,7 @@ type standIn struct {
 
 	mu        sync.Mutex
 	refused   []string // commands that its user may not use
+	name      string   // of its collection, with the database
 	indexes   []bson.M // nil when there is no collection
 	documents int
 }
@@ -148,13 +170,17 @@ func (s *standIn) answer(command bson.Raw) bson.M {
 		})
 	}
 
+	namespace := fmt.Sprint(request["$db"], ".", request[name])
 	switch {
 	case slices.Contains(s.refused, name):
-		return fail(13, "Unauthorized", "not authorized on the sessions to execute "+name)
+		return fail(13, "Unauthorized", "not authorized on "+namespace+" to execute "+name)
+	case s.name != namespace && name == "collMod": // another collection
+		return fail(26, "NamespaceNotFound", "there is no collection "+namespace)
 	case s.indexes == nil && slices.Contains([]string{"listIndexes", "dropIndexes", "collMod"}, name):
-		return fail(26, "NamespaceNotFound", "there is no such collection")
+		return fail(26, "NamespaceNotFound", "there is no collection "+namespace)
 	case s.indexes == nil && slices.Contains([]string{"createIndexes", "insert"}, name):
 		s.indexes = []bson.M{{"name": "_id_", "key": bson.M{"_id": 1}}} // it comes with its collection
+		s.name = namespace
 	}
 
 	switch name {

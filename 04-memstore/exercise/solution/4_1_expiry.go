@@ -43,7 +43,7 @@ func (s *ExpiringStore) Save(r *http.Request, w http.ResponseWriter, session *go
 	if err := s.Store.Save(r, w, session); err != nil {
 		return err
 	}
-	// Each Save counts anew, so that a visitor who comes back is not thrown out.
+	// Each Save counts, so that a visitor who comes back is not thrown out.
 	s.saved[session.ID] = s.now()
 	return nil
 }
@@ -58,7 +58,7 @@ func (s *ExpiringStore) Sweep() error {
 			continue
 		}
 		// A Save with a negative MaxAge is the only way out of memstore's map. It
-		// also sets a cookie, which the recorder takes: no browser waits for it.
+		// wants a ResponseWriter; without a name it sets no cookie there.
 		over := &gorilla.Session{ID: id, Options: &gorilla.Options{MaxAge: -1}}
 		if err := s.Store.Save(nil, httptest.NewRecorder(), over); err != nil {
 			return err
