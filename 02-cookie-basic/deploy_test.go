@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -24,7 +25,6 @@ import (
 	"gin-sessions-tutorial/01-install/sessiontest"
 
 	"github.com/gin-contrib/sessions"
-	"github.com/gin-contrib/sessions/cookie"
 	"github.com/gin-contrib/sessions/memstore"
 	"github.com/gin-gonic/gin"
 	"github.com/stretchr/testify/assert"
@@ -66,7 +66,7 @@ func Example_main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	listener, err := net.Listen("tcp", "localhost:8000")
+	listener, err := net.Listen("tcp", cmp.Or(os.Getenv("ADDR"), "localhost:8000"))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -74,7 +74,7 @@ func Example_main() {
 	defer stop()
 	server := newServer(newRouter(newStore(secret)), 5*time.Second)
 	if err := serveUntil(ctx, listener, server); err != nil {
-		log.Print(err)
+		log.Fatalf("cannot serve: %v", err)
 	}
 }
 
@@ -159,8 +159,8 @@ func TestInstancesWithOneSecretShareTheSession(t *testing.T) {
 
 	// A new secret comes in two deploys. While each of them is under way, instances
 	// of both kinds answer.
-	first := cookie.NewStore(oldSecret, nil, newSecret, nil)  // reads both, signs with the old one
-	second := cookie.NewStore(newSecret, nil, oldSecret, nil) // once all instances have the first
+	first := newRotatedStore(oldSecret, newSecret)  // reads both, signs with the old one
+	second := newRotatedStore(newSecret, oldSecret) // once all instances have the first
 	assert.Equal(t, always, visits(newStore(oldSecret), first))
 	assert.Equal(t, always, visits(first, newStore(oldSecret)), "wanted: the old instances know what the new ones sign")
 	assert.Equal(t, always, visits(first, second))
@@ -168,13 +168,18 @@ func TestInstancesWithOneSecretShareTheSession(t *testing.T) {
 	assert.NotEqual(t, always, visits(second, newStore(oldSecret)), "wanted: with one deploy, the old instances drop what the new ones sign")
 }
 
+func protect(router http.Handler) http.Handler {
+	protection := http.NewCrossOriginProtection() // Go 1.25
+	if err := protection.AddTrustedOrigin("https://frontend.example"); err != nil {
+		log.Fatal(err)
+	}
+	return protection.Handler(router)
+}
+
 // Question: "Do I need a CSRF token?" (contrib#63, gin-csrf#18)
 func TestCrossOriginProtectionStopsWhatSameSiteLetsThrough(t *testing.T) {
 	t.Parallel()
-	router := newRouter(newStore(sessiontest.Secret))
-	protection := http.NewCrossOriginProtection() // Go 1.25
-	require.NoError(t, protection.AddTrustedOrigin("https://frontend.example"))
-	app := sessiontest.Serve(t, protection.Handler(router))
+	app := sessiontest.Serve(t, protect(newRouter(newStore(sessiontest.Secret))))
 
 	for name, test := range map[string]struct {
 		method string
@@ -198,17 +203,27 @@ func TestCrossOriginProtectionStopsWhatSameSiteLetsThrough(t *testing.T) {
 	}
 }
 
+func hostSessions(store sessions.Store) gin.HandlerFunc {
+	options := cookieOptions()
+	options.Secure = true // what the prefix asks for, with Path "/" and no Domain
+	store.Options(options)
+	return sessions.Sessions("__Host-mysession", store)
+}
+
 // Question: "Can a subdomain change my visitors' session?"
 func TestTheHostPrefixKeepsSubdomainsOut(t *testing.T) {
 	t.Parallel()
-	for name, want := range map[string]string{
-		"mysession":        "mallory", // and Alice's next order is his
-		"__Host-mysession": "alice",
+	secure := cookieOptions()
+	secure.Secure = true
+	for _, test := range []struct {
+		middleware gin.HandlerFunc
+		want       string
+	}{
+		{sessions.Sessions("mysession", storeWith(secure)), "mallory"}, // and Alice's next order is his
+		{hostSessions(newStore(sessiontest.Secret)), "alice"},
 	} {
-		options := cookieOptions()
-		options.Secure = true // what the prefix asks for, with Path "/" and no Domain
 		r := gin.New()
-		r.Use(sessions.Sessions(name, storeWith(options)))
+		r.Use(test.middleware)
 		r.POST("/login/:user", func(c *gin.Context) {
 			session := sessions.Default(c)
 			session.Set("user", c.Param("user"))
@@ -225,13 +240,13 @@ func TestTheHostPrefixKeepsSubdomainsOut(t *testing.T) {
 		}
 		alice, mallory := visitor("Alice"), visitor("Mallory")
 		alice.Send(http.MethodPost, "https://shop.example/login/alice")
-		own := mallory.Send(http.MethodPost, "https://shop.example/login/mallory").Cookies[0].Value
+		own := mallory.Send(http.MethodPost, "https://shop.example/login/mallory").Cookies[0]
 
 		evil, err := url.Parse("https://blog.shop.example/") // Alice reads Mallory's blog there
 		require.NoError(t, err)
-		alice.Client.Jar.SetCookies(evil, []*http.Cookie{{Name: name, Value: own, Domain: "shop.example", Path: "/account", Secure: true}})
+		alice.Client.Jar.SetCookies(evil, []*http.Cookie{{Name: own.Name, Value: own.Value, Domain: "shop.example", Path: "/account", Secure: true}})
 
-		assert.Equal(t, want, alice.Get("https://shop.example/account"),
+		assert.Equal(t, test.want, alice.Get("https://shop.example/account"),
 			"of two cookies of one name the one with the longer Path comes first, and counts: is it called __Host-…?")
 	}
 }

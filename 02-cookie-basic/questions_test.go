@@ -86,13 +86,15 @@ func TestClearIsNoLogoutButMaxAgeMinusOneIs(t *testing.T) {
 		"a copy works on: only a store on the server can take a session back")
 }
 
+type member struct{ Name string }
+
+func init() { gob.Register(member{}) } // once, before the first request
+
 // Question 3: "gob: type not registered", or "I store a struct and everything in the
 // session is gone"
 func TestAStructOrMapHasToBeRegisteredWithGob(t *testing.T) {
 	t.Parallel()
 	type guest struct{ Name string } // nobody has registered it
-	type member struct{ Name string }
-	gob.Register(member{}) // once, before the first request: in main or in init
 
 	for name, test := range map[string]struct {
 		value any
@@ -134,65 +136,59 @@ func TestAStructOrMapHasToBeRegisteredWithGob(t *testing.T) {
 	}
 }
 
+func login(c *gin.Context) {
+	session := sessions.Default(c)
+	session.Set("name", "Ann")
+	if err := session.Save(); err != nil {
+		saveFailed(c, err)
+		return
+	}
+	c.Redirect(http.StatusSeeOther, "/") // 303
+}
+
 // Question 4: "the session is nil on the next request, or after a redirect"
 func TestSaveThenRedirectWith303KeepsTheSession(t *testing.T) {
 	t.Parallel()
-	// login serves a login that answers with this redirect. Of a logged-in
-	// visitor it says "Ann", of an anonymous one "nobody".
-	login := func(t *testing.T, status int) (app string) {
-		return serveApp(t, storeWith(cookieOptions()), func(r *gin.Engine) {
-			r.GET("/login", func(c *gin.Context) {
-				session := sessions.Default(c)
-				session.Set("name", "Ann")
-				if err := session.Save(); err != nil {
-					saveFailed(c, err)
-					return
-				}
-				c.Redirect(status, "/") // http.StatusSeeOther: 303
-			})
-			r.GET("/careless", func(c *gin.Context) {
-				session := sessions.Default(c)
-				session.Set("name", "Ann")
-				session.Set("avatar", strings.Repeat("x", 5000)) // too long for a cookie
-				session.Save()                                   // says so, and nobody listens
-				c.Redirect(status, "/")
-			})
-			r.GET("/", func(c *gin.Context) {
-				name, ok := sessions.Default(c).Get("name").(string)
-				if !ok {
-					name = "nobody"
-				}
-				c.String(http.StatusOK, name)
-			})
-			r.POST("/logout", logout)
+	app := serveApp(t, storeWith(cookieOptions()), func(r *gin.Engine) {
+		r.GET("/", greet)
+		r.GET("/login", login)
+		r.GET("/permanent", func(c *gin.Context) {
+			session := sessions.Default(c)
+			session.Set("name", "Ann")
+			assert.NoError(t, session.Save())
+			c.Redirect(http.StatusMovedPermanently, "/")
 		})
-	}
+		r.GET("/careless", func(c *gin.Context) {
+			session := sessions.Default(c)
+			session.Set("name", "Ann")
+			session.Set("avatar", strings.Repeat("x", 5000)) // too long for a cookie
+			session.Save()                                   // says so, and nobody listens
+			c.Redirect(http.StatusSeeOther, "/")
+		})
+		r.POST("/logout", logout)
+	})
 
 	t.Run("an ignored error of Save is a lost session", func(t *testing.T) {
-		app := login(t, http.StatusSeeOther)
-		assert.Equal(t, "nobody", sessiontest.NewBrowser(t, "Alice").Get(app+"/careless"))
-		assert.Equal(t, "Ann", sessiontest.NewBrowser(t, "Alice").Get(app+"/login"))
+		assert.Equal(t, "hello visitor", sessiontest.NewBrowser(t, "Alice").Get(app+"/careless"))
+		assert.Equal(t, "hello Ann", sessiontest.NewBrowser(t, "Alice").Get(app+"/login"))
 	})
 	t.Run("a 301 is asked for once", func(t *testing.T) {
-		app := login(t, http.StatusMovedPermanently)
 		visitor := sessiontest.NewBrowser(t, "Alice")
 		visitor.Client.Transport = rememberRedirects{visitor.Client.Transport, map[string]string{}}
 
-		assert.Equal(t, "Ann", visitor.Get(app+"/login"), "the first time all is well")
+		assert.Equal(t, "hello Ann", visitor.Get(app+"/permanent"), "the first time all is well")
 		visitor.Send(http.MethodPost, app+"/logout")
-		assert.Equal(t, "nobody", visitor.Get(app+"/login"), "the second time /login is not even asked")
+		assert.Equal(t, "hello visitor", visitor.Get(app+"/permanent"), "the second time /permanent is not even asked")
 	})
 	t.Run("a 303 is asked for every time", func(t *testing.T) {
-		app := login(t, http.StatusSeeOther)
 		visitor := sessiontest.NewBrowser(t, "Alice")
 		visitor.Client.Transport = rememberRedirects{visitor.Client.Transport, map[string]string{}}
 
-		assert.Equal(t, "Ann", visitor.Get(app+"/login"))
+		assert.Equal(t, "hello Ann", visitor.Get(app+"/login"))
 		visitor.Send(http.MethodPost, app+"/logout")
-		assert.Equal(t, "Ann", visitor.Get(app+"/login"), "is the redirect a permanent one?")
+		assert.Equal(t, "hello Ann", visitor.Get(app+"/login"), "is the redirect a permanent one?")
 	})
 	t.Run("another host name is another cookie", func(t *testing.T) {
-		app := login(t, http.StatusSeeOther)
 		visitor := sessiontest.NewBrowser(t, "Alice")
 		visitor.Get(app + "/login")
 
@@ -222,30 +218,35 @@ func (r rememberRedirects) RoundTrip(request *http.Request) (*http.Response, err
 	return response, err
 }
 
+func saveForAWeek(session sessions.Session) error {
+	options := cookieOptions() // all of them, then the change
+	options.MaxAge = 7 * maxAge
+	session.Options(options)
+	return session.Save()
+}
+
 // Question 5: "after session.Options(sessions.Options{MaxAge: …}) my other routes
 // see no session"
 func TestOptionsReplaceAllOptions(t *testing.T) {
 	t.Parallel()
 	const week = 7 * maxAge
-	app := serveApp(t, storeWith(cookieOptions()), func(r *gin.Engine) {
-		login := func(c *gin.Context, options sessions.Options) {
+	routes := func(r *gin.Engine) {
+		r.POST("/account/only-max-age", func(c *gin.Context) {
 			session := sessions.Default(c)
 			session.Set("hello", "world")
-			session.Options(options)
+			session.Options(sessions.Options{MaxAge: week})
 			assert.NoError(t, session.Save())
-		}
-		r.POST("/account/only-max-age", func(c *gin.Context) {
-			login(c, sessions.Options{MaxAge: week})
 		})
 		r.POST("/account/remember-me", func(c *gin.Context) {
-			options := cookieOptions() // all of them, then the change
-			options.MaxAge = week
-			login(c, options)
+			session := sessions.Default(c)
+			session.Set("hello", "world")
+			assert.NoError(t, saveForAWeek(session))
 		})
 		r.GET("/hello", hello)
 		r.GET("/account/hello", hello)
 		r.DELETE("/hello", forgetHello)
-	})
+	}
+	app := serveApp(t, storeWith(cookieOptions()), routes)
 
 	visitor := sessiontest.NewBrowser(t, "Alice")
 	bad := visitor.Send(http.MethodPost, app+"/account/only-max-age")
@@ -263,6 +264,16 @@ func TestOptionsReplaceAllOptions(t *testing.T) {
 	assert.Equal(t, "/", good.Cookies[0].Path)
 	assert.True(t, good.Cookies[0].HttpOnly, "start from your own options, not from an empty struct")
 	assert.JSONEq(t, returningVisitor, visitor.Get(app+"/hello"))
+
+	afterSixDays := sessiontest.Aged(t, visitor.CookieValue(app), 6*24*time.Hour)
+	visitor.SetCookie(app, afterSixDays)
+	assert.JSONEq(t, newVisitor, visitor.Get(app+"/hello"), "wanted: newStore's MaxAge ends the session after a day, whatever the browser keeps")
+	signedForAWeek := newStore(sessiontest.Secret)
+	signedForAWeek.(interface{ MaxAge(seconds int) }).MaxAge(week)
+	signedForAWeek.Options(cookieOptions())
+	app = serveApp(t, signedForAWeek, routes)
+	visitor.SetCookie(app, afterSixDays)
+	assert.JSONEq(t, returningVisitor, visitor.Get(app+"/hello"), "wanted: a week in the browser and on the server")
 
 	next := visitor.Send(http.MethodDelete, app+"/hello")
 	require.Len(t, next.Cookies, 1)
@@ -304,6 +315,29 @@ func TestWithoutOptionsTheCookieNeedsHTTPS(t *testing.T) {
 	assert.JSONEq(t, returningVisitor, secondVisit, "wanted: debug mode is enough for a trial without https")
 }
 
+func crossSiteOptions() sessions.Options {
+	options := cookieOptions()
+	options.SameSite = http.SameSiteNoneMode
+	options.Secure = true // or the browser refuses None
+	return options
+}
+
+func allowOrigin(origin string) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		c.Header("Vary", "Origin")
+		if c.GetHeader("Origin") != origin {
+			return
+		}
+		c.Header("Access-Control-Allow-Origin", origin)
+		c.Header("Access-Control-Allow-Credentials", "true")
+		if c.Request.Method == http.MethodOptions { // the browser asks before a DELETE or JSON
+			c.Header("Access-Control-Allow-Methods", "GET, POST, DELETE")
+			c.Header("Access-Control-Allow-Headers", "Content-Type")
+			c.AbortWithStatus(http.StatusNoContent)
+		}
+	}
+}
+
 // Question 7: "how do I set SameSite, and use the session from another site?"
 func TestAnotherSiteNeedsSameSiteNoneAndSecureAndCORS(t *testing.T) {
 	t.Parallel()
@@ -317,12 +351,8 @@ func TestAnotherSiteNeedsSameSiteNoneAndSecureAndCORS(t *testing.T) {
 
 	t.Run("the cookie", func(t *testing.T) {
 		lax := cookieOptions()
-		notSecure := cookieOptions()
-		notSecure.SameSite = http.SameSiteNoneMode
+		notSecure := crossSiteOptions()
 		notSecure.Secure = false
-		crossSite := cookieOptions()
-		crossSite.SameSite = http.SameSiteNoneMode
-		crossSite.Secure = true // or the browser refuses None
 		forgotten := cookieOptions()
 		forgotten.SameSite = 0
 
@@ -334,7 +364,7 @@ func TestAnotherSiteNeedsSameSiteNoneAndSecureAndCORS(t *testing.T) {
 			{"Lax", lax, false},
 			{"forgotten", forgotten, false},
 			{"None without Secure", notSecure, false},
-			{"None and Secure", crossSite, true},
+			{"None and Secure", crossSiteOptions(), true},
 		} {
 			got := sessiontest.NewBrowser(t, "Alice").Send(http.MethodGet, app(test.options)+"/hello")
 			require.Len(t, got.Cookies, 1)
@@ -381,22 +411,12 @@ func goesAlongWithFetch(cookie *http.Cookie) bool {
 	return cookie.SameSite == http.SameSiteNoneMode && cookie.Secure
 }
 
-// allowOrigin lets the scripts of one other origin use the session. They have
-// to ask for it: fetch(url, {credentials: "include"}).
-func allowOrigin(origin string) gin.HandlerFunc {
-	return func(c *gin.Context) {
-		c.Header("Vary", "Origin")
-		if c.GetHeader("Origin") != origin {
-			return
-		}
-		c.Header("Access-Control-Allow-Origin", origin)
-		c.Header("Access-Control-Allow-Credentials", "true")
-		if c.Request.Method == http.MethodOptions {
-			c.Header("Access-Control-Allow-Methods", "GET, POST, DELETE")
-			c.Header("Access-Control-Allow-Headers", "Content-Type")
-			c.AbortWithStatus(http.StatusNoContent)
-		}
+func greet(c *gin.Context) {
+	name, ok := sessions.Default(c).Get("name").(string)
+	if !ok {
+		name = "visitor"
 	}
+	c.String(http.StatusOK, "hello "+name)
 }
 
 // Question 8: "the app panics on an old or broken cookie"
@@ -406,13 +426,7 @@ func TestAnOldCookieGivesNilSoCheckTheType(t *testing.T) {
 		r.GET("/careless", func(c *gin.Context) {
 			c.String(http.StatusOK, "hello "+sessions.Default(c).Get("name").(string))
 		})
-		r.GET("/careful", func(c *gin.Context) {
-			name, ok := sessions.Default(c).Get("name").(string)
-			if !ok {
-				name = "visitor"
-			}
-			c.String(http.StatusOK, "hello "+name)
-		})
+		r.GET("/careful", greet)
 	})
 	for name, broken := range program.BrokenCookies(t) {
 		t.Run(name, func(t *testing.T) {
@@ -426,6 +440,12 @@ func TestAnOldCookieGivesNilSoCheckTheType(t *testing.T) {
 	}
 }
 
+func newRotatedStore(newSecret, oldSecret []byte) sessions.Store {
+	store := cookie.NewStore(newSecret, nil, oldSecret, nil)
+	store.(interface{ MaxAge(seconds int) }).MaxAge(maxAge) // as in newStore
+	return store
+}
+
 // Question 9: "securecookie: the value is not valid, since I changed the secret"
 func TestANewSecretKeepsTheOldOneAsASecondPair(t *testing.T) {
 	t.Parallel()
@@ -433,13 +453,15 @@ func TestANewSecretKeepsTheOldOneAsASecondPair(t *testing.T) {
 	visitor := sessiontest.NewBrowser(t, "Alice")
 	visitor.Get(serve(t, cookie.NewStore(oldSecret)) + "/hello")
 
-	store := cookie.NewStore(newSecret, nil, oldSecret, nil)
-	rotated := serve(t, store)
+	rotated := serve(t, newRotatedStore(newSecret, oldSecret))
 	assert.JSONEq(t, returningVisitor, visitor.Get(rotated+"/hello"), "the old sessions are lost: is the old secret the third argument?")
 
 	newOnly := serve(t, cookie.NewStore(newSecret))
 	old := visitor.CookieValue(newOnly)
 	assert.JSONEq(t, newVisitor, visitor.Get(newOnly+"/hello"), "a new session, status 200; the error is in the log only")
+
+	visitor.SetCookie(rotated, sessiontest.Aged(t, old, 25*time.Hour))
+	assert.JSONEq(t, newVisitor, visitor.Get(rotated+"/hello"), "wanted: the old secret signs for a day, too\nlikely cause: the store's MaxAge was not set")
 
 	visitor.SetCookie(rotated, old)
 	visitor.Send(http.MethodDelete, rotated+"/hello") // saves: signs with the new secret
@@ -460,32 +482,32 @@ func TestANewSecretKeepsTheOldOneAsASecondPair(t *testing.T) {
 	assert.JSONEq(t, newVisitor, got.Body, "32 bytes are worse: no error, and the old sessions are lost")
 }
 
+func addItem(c *gin.Context) {
+	session := sessions.Default(c)
+	cart, _ := session.Get("cart").([]string)
+	session.Set("cart", append(cart, c.Query("item")))
+	if err := session.Save(); err != nil { // "the value is too long"
+		saveFailed(c, err)
+		return
+	}
+	c.Status(http.StatusCreated)
+}
+
 // Question 15: "securecookie: the value is too long", or "after some time new items
 // in the cart vanish"
 func TestAFullCookieSavesNothingAndSaveSaysSo(t *testing.T) {
 	t.Parallel()
-	item := strings.Repeat("x", 100)
-	addItem := func(session sessions.Session) error {
-		cart, _ := session.Get("cart").([]string)
-		session.Set("cart", append(cart, item))
-		err := session.Save()
-		if err != nil {
-			assert.ErrorContains(t, err, "securecookie: the value is too long")
-		}
-		return err
-	}
 	app := serveApp(t, storeWith(cookieOptions()), func(r *gin.Engine) {
 		r.POST("/careless", func(c *gin.Context) {
-			addItem(sessions.Default(c))
-			c.Status(http.StatusCreated)
-		})
-		r.POST("/cart", func(c *gin.Context) {
-			if err := addItem(sessions.Default(c)); err != nil {
-				saveFailed(c, err)
-				return
+			session := sessions.Default(c)
+			cart, _ := session.Get("cart").([]string)
+			session.Set("cart", append(cart, c.Query("item")))
+			if err := session.Save(); err != nil {
+				assert.ErrorContains(t, err, "securecookie: the value is too long")
 			}
 			c.Status(http.StatusCreated)
 		})
+		r.POST("/cart", addItem)
 		r.GET("/cart", func(c *gin.Context) {
 			cart, _ := sessions.Default(c).Get("cart").([]string)
 			c.JSON(http.StatusOK, len(cart))
@@ -499,13 +521,14 @@ func TestAFullCookieSavesNothingAndSaveSaysSo(t *testing.T) {
 		})
 	})
 
-	visitor := sessiontest.NewBrowser(t, "Alice")
-	for range 30 {
-		assert.Equal(t, http.StatusCreated, visitor.Send(http.MethodPost, app+"/careless").Status)
+	visitor, item := sessiontest.NewBrowser(t, "Alice"), "?item="+strings.Repeat("x", 100)
+	assert.Equal(t, http.StatusCreated, visitor.Send(http.MethodPost, app+"/cart"+item).Status)
+	for range 29 {
+		assert.Equal(t, http.StatusCreated, visitor.Send(http.MethodPost, app+"/careless"+item).Status)
 	}
 	assert.Equal(t, "21", visitor.Get(app+"/cart"), "30 were added, and each was answered with 201")
 
-	full := visitor.Send(http.MethodPost, app+"/cart")
+	full := visitor.Send(http.MethodPost, app+"/cart"+item)
 	assert.Equal(t, http.StatusInternalServerError, full.Status, "was the error of Save looked at?")
 	assert.Empty(t, full.Cookies, "the old cookie stays")
 
@@ -525,6 +548,13 @@ func TestAFullCookieSavesNothingAndSaveSaysSo(t *testing.T) {
 	assert.Nil(t, dropped.Cookie(app), "wanted: the browser drops it, because name and value have more than 4,096 bytes")
 }
 
+func setLifetime(store sessions.Store, seconds int) {
+	options := cookieOptions()
+	options.MaxAge = seconds
+	store.Options(options)                                   // for the browser
+	store.(interface{ MaxAge(seconds int) }).MaxAge(seconds) // for the server
+}
+
 // Question 18: "more than 30 days is ignored", or "an hour is over, and the old
 // cookie still works"
 func TestTheStoresMaxAgeIsTheLifetimeOnTheServer(t *testing.T) {
@@ -540,12 +570,12 @@ func TestTheStoresMaxAgeIsTheLifetimeOnTheServer(t *testing.T) {
 	}
 	onlyOptions := func(seconds int) sessions.Store {
 		store := cookie.NewStore(sessiontest.Secret)
-		store.Options(sessions.Options{Path: "/", MaxAge: seconds}) // for the browser
+		store.Options(sessions.Options{Path: "/", MaxAge: seconds})
 		return store
 	}
 	both := func(seconds int) sessions.Store {
-		store := onlyOptions(seconds)
-		store.(interface{ MaxAge(seconds int) }).MaxAge(seconds) // for the server
+		store := cookie.NewStore(sessiontest.Secret)
+		setLifetime(store, seconds)
 		return store
 	}
 
@@ -560,51 +590,46 @@ func TestTheStoresMaxAgeIsTheLifetimeOnTheServer(t *testing.T) {
 
 // Question 19: "how do I unit-test a handler that uses a session?"
 func TestAHandlerIsTestedBehindTheMiddleware(t *testing.T) {
-	t.Parallel()
-	profile := func(c *gin.Context) { // the handler to test
-		name, ok := sessions.Default(c).Get("name").(string)
-		if !ok {
-			c.Status(http.StatusUnauthorized)
-			return
-		}
-		c.String(http.StatusOK, name)
-	}
-
-	// A context without an engine has no middleware, and so no session.
-	bare, _ := gin.CreateTestContext(httptest.NewRecorder())
-	assert.Panics(t, func() { profile(bare) })
-
-	// The engine is as in the app, but for a route that prepares the session.
-	engine := gin.New()
-	engine.Use(sessions.Sessions("mysession", cookie.NewStore([]byte("a secret for this test only, 32+"))))
-	engine.GET("/profile", profile)
+	engine := gin.New() // as in the app, but for a route that prepares the session
+	engine.Use(sessions.Sessions("mysession", cookie.NewStore([]byte("for this test only"))))
+	engine.GET("/hello", hello) // the handler to test
 	engine.POST("/prepare", func(c *gin.Context) {
 		session := sessions.Default(c)
-		session.Set("name", "Ann")
+		session.Set("hello", "world")
 		assert.NoError(t, session.Save())
 	})
-
 	prepared := httptest.NewRecorder()
 	engine.ServeHTTP(prepared, httptest.NewRequest(http.MethodPost, "/prepare", nil))
 
-	request := httptest.NewRequest(http.MethodGet, "/profile", nil)
+	request := httptest.NewRequest(http.MethodGet, "/hello", nil)
 	for _, cookie := range prepared.Result().Cookies() { // Result is what was sent
 		request.AddCookie(cookie)
 	}
 	answered := httptest.NewRecorder()
 	engine.ServeHTTP(answered, request)
-	assert.Equal(t, http.StatusOK, answered.Code, "no session arrived: were the cookies of the first answer sent?")
-	assert.Equal(t, "Ann", answered.Body.String())
+	assert.JSONEq(t, `{"hello":"world","returning":true}`, answered.Body.String())
+}
 
-	anonymous := httptest.NewRecorder()
-	engine.ServeHTTP(anonymous, httptest.NewRequest(http.MethodGet, "/profile", nil))
-	assert.Equal(t, http.StatusUnauthorized, anonymous.Code)
+func TestAHandlerWithoutAnEngineHasNoSession(t *testing.T) {
+	t.Parallel()
+	bare, _ := gin.CreateTestContext(httptest.NewRecorder())
+	assert.Panics(t, func() { hello(bare) }, "wanted: no middleware, and so no session")
+}
+
+func remember(c *gin.Context) {
+	session := sessions.Default(c)
+	session.Set("hello", "world")
+	if err := session.Save(); err != nil {
+		saveFailed(c, err)
+		return
+	}
+	c.JSON(http.StatusOK, "hello") // only after Save
 }
 
 // Question 20: "I call Save in a middleware, or after c.JSON, and no cookie is set"
 func TestSaveAfterTheBodySendsNoCookie(t *testing.T) {
 	t.Parallel()
-	remember := func(c *gin.Context) {
+	save := func(c *gin.Context) {
 		session := sessions.Default(c)
 		session.Set("hello", "world")
 		assert.NoError(t, session.Save(), "Save does not notice that it is too late")
@@ -612,24 +637,21 @@ func TestSaveAfterTheBodySendsNoCookie(t *testing.T) {
 	app := serveApp(t, storeWith(cookieOptions()), func(r *gin.Engine) {
 		r.GET("/after-json", func(c *gin.Context) {
 			c.JSON(http.StatusOK, "hello")
-			remember(c)
+			save(c)
 		})
 		r.GET("/after-redirect", func(c *gin.Context) {
 			c.Redirect(http.StatusSeeOther, "/") // to a GET it writes a body, too
-			remember(c)
+			save(c)
 		})
 		afterNext := func(c *gin.Context) {
 			c.Next() // the handler answers
-			remember(c)
+			save(c)
 		}
 		r.GET("/after-next", afterNext, func(c *gin.Context) { c.JSON(http.StatusOK, "hello") })
 
-		r.GET("/before", func(c *gin.Context) {
-			remember(c) // the lines above
-			c.JSON(http.StatusOK, "hello")
-		})
+		r.GET("/before", remember)
 		beforeNext := func(c *gin.Context) {
-			remember(c)
+			save(c)
 			c.Next()
 		}
 		r.GET("/before-next", beforeNext, func(c *gin.Context) { c.JSON(http.StatusOK, "hello") })
@@ -645,6 +667,18 @@ func TestSaveAfterTheBodySendsNoCookie(t *testing.T) {
 	}
 }
 
+func showFlashes(c *gin.Context) {
+	session := sessions.Default(c)
+	flashes := session.Flashes() // takes them out of the session
+	if len(flashes) > 0 {
+		if err := session.Save(); err != nil {
+			saveFailed(c, err)
+			return
+		}
+	}
+	c.JSON(http.StatusOK, flashes)
+}
+
 // Question 24: "my flash messages never clear"
 func TestReadingFlashesIsAChangeToSave(t *testing.T) {
 	t.Parallel()
@@ -657,17 +691,7 @@ func TestReadingFlashesIsAChangeToSave(t *testing.T) {
 		r.GET("/forgetful", func(c *gin.Context) {
 			c.JSON(http.StatusOK, sessions.Default(c).Flashes())
 		})
-		r.GET("/page", func(c *gin.Context) {
-			session := sessions.Default(c)
-			flashes := session.Flashes() // takes them out of the session
-			if len(flashes) > 0 {
-				if err := session.Save(); err != nil {
-					saveFailed(c, err)
-					return
-				}
-			}
-			c.JSON(http.StatusOK, flashes)
-		})
+		r.GET("/page", showFlashes)
 		r.GET("/eager", func(c *gin.Context) {
 			session := sessions.Default(c)
 			flashes := session.Flashes()
@@ -688,15 +712,28 @@ func TestReadingFlashesIsAChangeToSave(t *testing.T) {
 	assert.Empty(t, visitor.Send(http.MethodGet, app+"/page").Cookies, "no flashes, so nothing to save")
 }
 
+func optionsFor(domain string) sessions.Options {
+	options := cookieOptions()
+	options.Domain = domain
+	return options
+}
+
 // Question 28: "how do I share a session across subdomains?"
 func TestADomainSharesTheSessionWithSubdomains(t *testing.T) {
 	t.Parallel()
 	// visit logs in at www.example.com and visits other hosts.
 	visit := func(t *testing.T, domain string) (visitor *sessiontest.Browser, first sessiontest.Answer) {
-		options := cookieOptions()
-		options.Domain = domain
 		visitor = sessiontest.NewBrowser(t, "Alice")
-		findAnyHostAt(serveApp(t, storeWith(options), func(r *gin.Engine) { r.GET("/hello", hello) }), visitor)
+		findAnyHostAt(serveApp(t, storeWith(optionsFor(domain)), func(r *gin.Engine) {
+			r.GET("/hello", hello)
+			r.POST("/careless", logout) // main.go: without the Domain
+			r.POST("/logout", func(c *gin.Context) {
+				session, options := sessions.Default(c), optionsFor(domain)
+				options.MaxAge = -1
+				session.Options(options)
+				assert.NoError(t, session.Save())
+			})
+		}), visitor)
 		first = visitor.Send(http.MethodGet, "http://www.example.com/hello")
 		require.Len(t, first.Cookies, 1)
 		return visitor, first
@@ -713,12 +750,23 @@ func TestADomainSharesTheSessionWithSubdomains(t *testing.T) {
 			assert.Equal(t, "example.com", first.Cookies[0].Domain, "the dot means nothing any more, and is not sent")
 			assert.JSONEq(t, returningVisitor, visitor.Get("http://example.com/hello"))
 			assert.JSONEq(t, returningVisitor, visitor.Get("http://shop.example.com/hello"), "is the Domain the name that both hosts end with?")
+
+			visitor.Send(http.MethodPost, "http://shop.example.com/careless")
+			assert.JSONEq(t, returningVisitor, visitor.Get("http://www.example.com/hello"), "without the Domain the browser drops another cookie, that of one host")
+			visitor.Send(http.MethodPost, "http://shop.example.com/logout")
+			assert.JSONEq(t, newVisitor, visitor.Get("http://www.example.com/hello"), "is the Domain the same at logout?")
 		})
 	}
 	t.Run("the Domain of another host", func(t *testing.T) {
 		visitor, _ := visit(t, "shop.example.com")
 		assert.JSONEq(t, newVisitor, visitor.Get("http://www.example.com/hello"), "the browser refuses a cookie for somebody else")
 	})
+}
+
+func newEncryptedStore(secret, encryptionKey []byte) sessions.Store {
+	store := cookie.NewStore(secret, encryptionKey)         // of 16, 24 or 32 bytes
+	store.(interface{ MaxAge(seconds int) }).MaxAge(maxAge) // as in newStore
+	return store
 }
 
 // Question 29: "what is in the cookie? It looks secret"
@@ -737,10 +785,15 @@ func TestOneKeySignsAndASecondOneEncrypts(t *testing.T) {
 	require.NoError(t, gob.NewDecoder(strings.NewReader(sessiontest.Decode(t, signed))).Decode(&values))
 	assert.Equal(t, map[any]any{"hello": "world"}, values, "anybody can decode it, without the secret")
 
-	encrypted, second := visit(cookie.NewStore(sessiontest.Secret, encryptionKey))
+	encrypted, second := visit(newEncryptedStore(sessiontest.Secret, encryptionKey))
 	assert.NotContains(t, sessiontest.Decode(t, encrypted), "world", "the value can be read: was there a second key?")
 	assert.JSONEq(t, returningVisitor, second.Body, "the app can still read it")
 
-	got := sessiontest.NewBrowser(t, "Alice").Send(http.MethodGet, serve(t, cookie.NewStore(sessiontest.Secret, encryptionKey[:31]))+"/hello")
+	app := serveApp(t, newEncryptedStore(sessiontest.Secret, encryptionKey), func(r *gin.Engine) { r.GET("/hello", hello) }) // and no Options
+	bare := sessiontest.NewBrowser(t, "Alice").Send(http.MethodGet, app+"/hello")
+	require.Len(t, bare.Cookies, 1)
+	assert.Equal(t, maxAge, bare.Cookies[0].MaxAge, "wanted: a day, as in newStore\nlikely cause: the store's MaxAge was not set")
+
+	got := sessiontest.NewBrowser(t, "Alice").Send(http.MethodGet, serve(t, newEncryptedStore(sessiontest.Secret, encryptionKey[:31]))+"/hello")
 	assert.Equal(t, http.StatusInternalServerError, got.Status, "NewStore takes a key of any length: it is Save that fails")
 }

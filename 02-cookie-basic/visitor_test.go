@@ -89,20 +89,21 @@ func TestNoStoreKeepsPagesFromTheBackButton(t *testing.T) {
 	}
 }
 
+func needsLogin(c *gin.Context) {
+	user := sessions.Default(c).Get("user")
+	if user == nil {
+		c.Redirect(http.StatusSeeOther, "/login")
+		c.Abort() // or the handler runs as well
+		return
+	}
+	c.Set("user", user)
+}
+
 // Question: "I call c.Redirect in a middleware. Why does the handler still run?"
 // (gin#426, gin#287, gin#290)
 func TestOnlyAbortKeepsTheHandlerFromRunning(t *testing.T) {
 	t.Parallel()
 	var deleted atomic.Int32
-	needsLogin := func(c *gin.Context) {
-		user := sessions.Default(c).Get("user")
-		if user == nil {
-			c.Redirect(http.StatusSeeOther, "/login")
-			c.Abort() // or the handler runs as well
-			return
-		}
-		c.Set("user", user)
-	}
 	redirectOnly := func(c *gin.Context) {
 		if sessions.Default(c).Get("user") == nil {
 			c.Redirect(http.StatusSeeOther, "/login")
@@ -138,31 +139,36 @@ func TestOnlyAbortKeepsTheHandlerFromRunning(t *testing.T) {
 	assert.Equal(t, "deleted", visitor.Send(http.MethodPost, app+"/orders/7/delete").Body, "wanted: who is logged in gets through")
 }
 
+var accounts = map[int]string{7: "Ann <b>"} // your database
+
+var pages = template.Must(template.New("").Parse(`
+	{{define "top"}}{{if .User}}Hello {{.User}}{{else}}<a href="/login">Log in</a>{{end}}{{end}}
+	{{define "home"}}{{template "top" .}} Welcome!{{end}}
+	{{define "cart"}}{{template "top" .}} {{.Data}} items{{end}}`))
+
+func addPages(r *gin.Engine) {
+	r.SetHTMLTemplate(pages)
+	r.Use(loadUser)
+	r.GET("/", func(c *gin.Context) { render(c, "home", nil) })
+	r.GET("/cart", func(c *gin.Context) { render(c, "cart", 3) })
+}
+
+func loadUser(c *gin.Context) {
+	if id, ok := sessions.Default(c).Get("user").(int); ok {
+		c.Set("user", accounts[id])
+	}
+}
+
+func render(c *gin.Context, page string, data any) {
+	c.HTML(http.StatusOK, page, gin.H{"User": c.GetString("user"), "Data": data})
+}
+
 // Question: "How do I show the user's name on every page?" (gin#1512)
 func TestTheUsersNameIsOnEveryPage(t *testing.T) {
 	t.Parallel()
-	accounts := map[int]string{7: "Ann <b>"} // your database: 8 is deleted
-
-	pages := template.Must(template.New("").Parse(`
-		{{define "top"}}{{if .User}}Hello {{.User}}{{else}}<a href="/login">Log in</a>{{end}}{{end}}
-		{{define "home"}}{{template "top" .}} Welcome!{{end}}
-		{{define "cart"}}{{template "top" .}} {{.Data}} items{{end}}`))
-
-	loadUser := func(c *gin.Context) { // a middleware, after that of the sessions
-		if id, ok := sessions.Default(c).Get("user").(int); ok {
-			c.Set("user", accounts[id])
-		}
-	}
-	render := func(c *gin.Context, page string, data any) {
-		c.HTML(http.StatusOK, page, gin.H{"User": c.GetString("user"), "Data": data})
-	}
-
 	app := serveApp(t, storeWith(cookieOptions()), func(r *gin.Engine) {
-		r.SetHTMLTemplate(pages)
-		r.Use(loadUser)
-		r.GET("/", func(c *gin.Context) { render(c, "home", nil) })
-		r.GET("/cart", func(c *gin.Context) { render(c, "cart", 3) })
-		for path, id := range map[string]int{"/login": 7, "/deleted": 8} {
+		addPages(r)
+		for path, id := range map[string]int{"/login": 7, "/deleted": 8} { // 8 is in no account
 			r.POST(path, func(c *gin.Context) {
 				session := sessions.Default(c)
 				session.Set("user", id)

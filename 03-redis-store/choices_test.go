@@ -387,7 +387,7 @@ func TestABanCountsFromTheNextRequest(t *testing.T) {
 	} {
 		accounts.Store("alice", test.now)
 		assert.Equal(t, test.want, alice.Send(http.MethodGet, app+"/admin").Status, "%v: the account has to be loaded on each request", test.now)
-		assert.Equal(t, http.StatusOK, alice.Send(http.MethodGet, app+"/careless").Status, "%v: the session knows only what was true at log-in", test.now)
+		assert.Equal(t, http.StatusOK, alice.Send(http.MethodGet, app+"/careless").Status, "%v: the session knows only what was true at login", test.now)
 	}
 	assert.Equal(t, http.StatusUnauthorized, sessiontest.NewBrowser(t, "a visitor").Send(http.MethodGet, app+"/admin").Status)
 }

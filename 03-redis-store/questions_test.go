@@ -29,7 +29,7 @@ import (
 
 // What people asked about sessions in Redis, for QUESTIONS.md.
 
-// appOn serves a small app with a log-in on this store, and the routes that a
+// appOn serves a small app with a login on this store, and the routes that a
 // test adds, until the test ends. It returns the URL.
 func appOn(t *testing.T, store sessions.Store, routes func(r *gin.Engine)) string {
 	t.Helper()
@@ -181,7 +181,7 @@ func TestTheUserNameComesBeforeThePassword(t *testing.T) {
 	db := redisserver.Run(t)
 	db.RequireAuth("burrow")
 
-	// Without a user name, leave it empty.
+	// "burrow" is the password. Without a user name, leave that empty.
 	store, err := redis.NewStore(10, "tcp", db.Addr(), "", "burrow", sessiontest.Secret)
 	require.NoError(t, err, "user name, password, key: in this order")
 	alice := sessiontest.NewBrowser(t, "Alice")
@@ -309,7 +309,7 @@ func TestAVersionPerUserLogsOutEveryDevice(t *testing.T) {
 		assert.Equal(t, http.StatusUnauthorized, private(phone), "requireUser has to compare the versions")
 		assert.Equal(t, http.StatusUnauthorized, private(laptop))
 		assert.Equal(t, http.StatusOK, private(bobs), "each user has a version of their own")
-		assert.Equal(t, http.StatusOK, private(enter(t, "Alice", alice)), "a new log-in has the new version")
+		assert.Equal(t, http.StatusOK, private(enter(t, "Alice", alice)), "a new login has the new version")
 	})
 
 	t.Run("everywhere but here", func(t *testing.T) {
@@ -653,12 +653,16 @@ func meeting() func() {
 // countVisit counts the visits of one session, in a key of its own.
 func countVisit(pool *redigo.Pool) gin.HandlerFunc {
 	return func(c *gin.Context) {
+		id := sessions.Default(c).ID()
+		if id == "" { // not saved yet: all such visitors would share one count
+			c.AbortWithStatus(http.StatusUnauthorized)
+			return
+		}
 		conn := pool.Get()
 		defer conn.Close()
-		key := "visits_" + sessions.Default(c).ID()     // empty before the first Save
-		visits, err := redigo.Int(conn.Do("INCR", key)) // reads and writes in one step
+		visits, err := redigo.Int(conn.Do("INCR", "visits_"+id)) // reads and writes in one step
 		if err == nil {
-			_, err = conn.Do("EXPIRE", key, maxAge)
+			_, err = conn.Do("EXPIRE", "visits_"+id, maxAge)
 		}
 		if err != nil {
 			storeUnavailable(c, err)
@@ -689,6 +693,7 @@ func TestParallelRequestsOverwriteEachOther(t *testing.T) {
 			c.String(http.StatusOK, strconv.Itoa(visits))
 		})
 		r.POST("/in-redis", func(*gin.Context) { meetInRedis() }, countVisit(redisStore.Pool))
+		r.POST("/one-in-redis", countVisit(redisStore.Pool))
 	})
 	visitor := sessiontest.NewBrowser(t, "Alice")
 	visitor.Send(http.MethodPost, app+"/login/alice") // from here on there is an ID
@@ -710,6 +715,9 @@ func TestParallelRequestsOverwriteEachOther(t *testing.T) {
 	assert.Equal(t, "1", visitor.Get(app+"/in-session"), "each wrote a whole session over the other's: no error, and one visit is lost")
 
 	assert.ElementsMatch(t, []string{"1", "2"}, twice("/in-redis"), "Redis counts one after the other")
+
+	anonymous := sessiontest.NewBrowser(t, "Bob").Send(http.MethodPost, app+"/one-in-redis")
+	assert.Equal(t, http.StatusUnauthorized, anonymous.Status, "without an ID all new visitors would share one count")
 }
 
 // renewID ends the session under its old ID. The next Save makes a new one, with
@@ -745,7 +753,7 @@ func safeLogin(c *gin.Context) {
 	c.Status(http.StatusNoContent)
 }
 
-// Question 31: "How do I get a new session ID at log-in?" (nobody asked yet; OWASP
+// Question 31: "How do I get a new session ID at login?" (nobody asked yet; OWASP
 // wants it, against session fixation)
 func TestALoginNeedsANewSessionID(t *testing.T) {
 	t.Parallel()
@@ -785,7 +793,7 @@ func TestALoginNeedsANewSessionID(t *testing.T) {
 	assert.Len(t, anonymous.Send(http.MethodPost, app+"/safe-login/bob").Cookies, 1, "nothing to delete")
 	assert.Equal(t, "bob", anonymous.Get(app+"/me"))
 
-	// A log-out is no new ID either.
+	// A logout gives no new ID either.
 	copied := victim.CookieValue(app)
 	victim.Send(http.MethodPost, app+"/logout")
 	victim.SetCookie(app, copied)

@@ -177,7 +177,7 @@ func TestASessionIsForTheGoroutineOfItsRequestOnly(t *testing.T) {
 		r.Use(sessions.Sessions(sessionName, newStore(sessiontest.Secret)))
 		r.GET("/dashboard", func(c *gin.Context) {
 			session := sessions.Default(c)
-			visit, _ := session.Get("visit").(int) // read before you start them: even the first Get writes a map
+			visit, _ := session.Get("visit").(int) // read before you start them: even the first Get writes to a map
 
 			var working sync.WaitGroup
 			parts := make([]string, 8)

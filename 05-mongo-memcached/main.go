@@ -101,7 +101,7 @@ func newMemcachedStore(addrs string, timeout time.Duration, secret []byte) (sess
 		return nil, fmt.Errorf(noServer, "memcached", addrs, err, "memcached", "MEMCACHED_ADDR=host:port,host:port")
 	}
 	store := memcached.NewStore(client, "session_", secret)
-	loadError := func(_ string, err error) error { return err } // this store tells all
+	loadError := func(_ string, err error) error { return err } // this store returns every error
 	return strictStore{store, loadError, memcache.ErrCacheMiss}, nil
 }
 

@@ -185,22 +185,37 @@ func TestSessionsManyGivesEverySessionItsOwnCookie(t *testing.T) {
 	})
 }
 
+// requireStores is requireStore for several sessions.
+func requireStores(all []sessions.SessionStore) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		for _, one := range all {
+			session, err := one.Store.Get(c.Request, one.Name)
+			if err != nil && session.ID != "" {
+				storeUnavailable(c, err)
+				return
+			}
+		}
+	}
+}
+
 // The same question, since v1.1.0: a session may have a store of its own.
 func TestSessionsManyStoresGivesEverySessionItsOwnStore(t *testing.T) {
 	t.Parallel()
 	onEachServer(t, func(t *testing.T, s server) {
 		onServer, inCookie := s.open(t), cookie.NewStore(sessiontest.Secret)
-		r := gin.New()
-		r.Use(sessions.SessionsManyStores([]sessions.SessionStore{
+		all := []sessions.SessionStore{
 			{Name: "login", Store: onServer}, // its logout ends a copied cookie
 			{Name: "cart", Store: inCookie},  // and this costs no round trip
-		}))
+		}
+		r := gin.New()
+		r.Use(sessions.SessionsManyStores(all), requireStores(all))
 		set := func(name string, value any) gin.HandlerFunc {
 			return func(c *gin.Context) {
 				session := sessions.DefaultMany(c, name)
 				session.Options(cookieOptions())
 				session.Set("value", value)
 				assert.NoError(t, session.Save())
+				c.String(http.StatusOK, session.ID()) // the cart has none
 			}
 		}
 		r.POST("/buy", set("cart", "tea"))
@@ -216,6 +231,11 @@ func TestSessionsManyStoresGivesEverySessionItsOwnStore(t *testing.T) {
 		require.Len(t, entered.Cookies, 1)
 		assert.Equal(t, "login", entered.Cookies[0].Name)
 		assert.NotContains(t, sessiontest.Decode(t, entered.Cookies[0].Value), "gopher", "wanted: an ID in the cookie, and the user on the server")
+
+		require.NoError(t, s.write(entered.Body, "damaged"))
+		refused := alice.Send(http.MethodPost, app+"/buy")
+		assert.Equal(t, http.StatusServiceUnavailable, refused.Status,
+			"wanted: no handler runs, because the login cannot be read\nlikely cause: requireStores does not check every name")
 	})
 }
 

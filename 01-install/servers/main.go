@@ -69,10 +69,9 @@ func run() (err error) {
 		if err != nil {
 			return fmt.Errorf("cannot start %s: %w\n-%[1]s host:port takes another address, -%[1]s \"\" leaves it out", s.name, err)
 		}
+		addr = announced(s.addr, addr)
 		command := s.command
-		if s.addr == flag.Lookup(s.name).DefValue {
-			addr = s.addr // the chapter looks there by itself
-		} else {
+		if addr != flag.Lookup(s.name).DefValue { // where the chapter looks by itself
 			command = s.setting + addr + " " + command
 		}
 		fmt.Fprintf(&started, "%-10s %-16s chapter %s: %s\n", s.name, addr, s.chapter, command)
@@ -93,6 +92,15 @@ func run() (err error) {
 // address makes the flag that moves a server or, when it is empty, leaves it out.
 func address(name, standard string) *string {
 	return flag.String(name, standard, "`host:port` for "+name+"; empty leaves it out")
+}
+
+// announced returns the address to print: the one that was asked for, unless it
+// leaves the host or the port open.
+func announced(asked, listening string) string {
+	if host, port, err := net.SplitHostPort(asked); err != nil || host == "" || port == "0" {
+		return listening
+	}
+	return asked
 }
 
 // startOnFreePort tries the port first, so that a taken one is reported in the

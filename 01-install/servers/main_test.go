@@ -71,6 +71,13 @@ func TestTheCheckUpFindsTheServersUntilCtrlC(t *testing.T) {
 	assertEmpty(t, folder)
 }
 
+func TestAnAddressIsPrintedAsItWasGiven(t *testing.T) {
+	assert.Equal(t, "localhost:6380", announced("localhost:6380", "127.0.0.1:6380"))
+	for _, open := range []string{"localhost:0", ":6380"} {
+		assert.Equal(t, "127.0.0.1:6380", announced(open, "127.0.0.1:6380"), "wanted: for %s, where the server listens", open)
+	}
+}
+
 // checkUp returns what ../main.go prints, with these variables ("NAME=value"). It
 // gives a server a second; on a busy machine that may need longer, it tries again.
 func checkUp(t *testing.T, env ...string) (printed string) {

@@ -41,7 +41,7 @@ func TestTheConnectionsAreBoundedAndARequestWaitsForOne(t *testing.T) {
 		conn.Close()
 	}
 	assert.Equal(t, 50, pool.IdleCount(), "wanted: fifty kept for the next requests\nlikely cause: no MaxIdle, and each request makes a new connection")
-	assert.Equal(t, 10*time.Minute, pool.MaxConnLifetime, "wanted: connections that follow a fail-over, in the end")
+	assert.Equal(t, 10*time.Minute, pool.MaxConnLifetime, "wanted: connections that follow a failover, in the end")
 }
 
 // allAtOnce lets so many new visitors come at once, and returns how many got which

@@ -89,7 +89,7 @@ func nodePool(addr string, options ...redigo.DialOption) (*redigo.Pool, error) {
 		MaxActive:       200, // at most; one more request waits for a connection
 		Wait:            true,
 		IdleTimeout:     4 * time.Minute,
-		MaxConnLifetime: 10 * time.Minute, // then dial again: after a fail-over Redis may be elsewhere
+		MaxConnLifetime: 10 * time.Minute, // then dial again: after a failover Redis may be elsewhere
 		Dial: func() (redigo.Conn, error) {
 			return redigo.Dial("tcp", addr, options...)
 		},
