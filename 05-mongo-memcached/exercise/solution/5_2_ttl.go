@@ -9,7 +9,7 @@ import (
 	"go.mongodb.org/mongo-driver/mongo/options"
 )
 
-// Exercise 5.2: "I changed maxAge, and the start says IndexOptionsConflict."
+// Exercise 5.2: "I changed maxAge, and now it stops with IndexOptionsConflict."
 
 // EnsureLifetime has MongoDB delete a session so many seconds after its last Save.
 func EnsureLifetime(ctx context.Context, coll *mongo.Collection, seconds int32) error {
