@@ -78,6 +78,19 @@ func (b *Browser) Send(method, url string) Answer {
 	return b.Do(request)
 }
 
+// Post sends a form: a field's name, its value, the next name, and so on.
+func (b *Browser) Post(address string, fields ...string) Answer {
+	b.t.Helper()
+	form := url.Values{}
+	for field := range slices.Chunk(fields, 2) {
+		form.Set(field[0], field[1])
+	}
+	request, err := http.NewRequest(http.MethodPost, address, strings.NewReader(form.Encode()))
+	require.NoError(b.t, err)
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	return b.Do(request)
+}
+
 // Do makes any request, with the cookies that earlier answers have set. No answer
 // at all is a failure of the test.
 func (b *Browser) Do(request *http.Request) Answer {
