@@ -21,6 +21,7 @@ require (
 	github.com/gomodule/redigo v1.9.3
 	github.com/mna/redisc v1.4.0 // redigo for a Redis Cluster
 	go.mongodb.org/mongo-driver v1.17.10 // v1: the store does not know v2
+	golang.org/x/crypto v0.50.0 // bcrypt, for the passwords of the login
 )
 
 // Servers that run inside a Go program, for the tests and 01-install/servers.
@@ -122,7 +123,6 @@ require (
 	go.uber.org/atomic v1.11.0 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	golang.org/x/arch v0.22.0 // indirect
-	golang.org/x/crypto v0.50.0 // indirect
 	golang.org/x/exp v0.0.0-20250506013437-ce4c2cf36ca6 // indirect
 	golang.org/x/net v0.53.0 // indirect
 	golang.org/x/sync v0.21.0 // indirect

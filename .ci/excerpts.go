@@ -13,7 +13,7 @@ import (
 	"github.com/yuin/goldmark/ast"
 )
 
-// A go block quotes the Go file that the line above names, like `main.go`, and may
+// A go or js block quotes the file that the line above names, like `main.go`, and may
 // be indented less. A line "…" or "// …" leaves something out.
 //
 // A diff block stands below the names of the old file and of the new one. It quotes
@@ -23,13 +23,13 @@ import (
 func (p *page) checkBlocks() {
 	for _, b := range p.blocks {
 		switch b.kind {
-		case "go", "diff":
+		case "go", "js", "diff":
 			if err := p.checkExcerpt(b); err != nil {
 				p.problem(b.line, "%v", err)
 			}
-		case "console", "sh", "text", "json", "yaml", "nginx", "js", "mermaid":
+		case "console", "sh", "text", "json", "yaml", "nginx", "mermaid":
 		default: // like golang or shell, which nobody would check
-			p.problem(b.line, "a block of %q: use go, diff, console, sh, text, json, yaml, nginx, js or mermaid", b.kind)
+			p.problem(b.line, "a block of %q: use go, js, diff, console, sh, text, json, yaml, nginx or mermaid", b.kind)
 		}
 	}
 	each(p, func(_ *ast.CodeBlock, line int) {
@@ -38,9 +38,10 @@ func (p *page) checkBlocks() {
 }
 
 var (
-	goFileSpan = regexp.MustCompile("`([^`\\s]+\\.go)`")
-	left       = map[string]*regexp.Regexp{ // a line that leaves something out
+	fileSpan = regexp.MustCompile("`([^`\\s]+\\.(?:go|js))`")
+	left     = map[string]*regexp.Regexp{ // a line that leaves something out
 		"go":   regexp.MustCompile(`^\s*(// )?…$`),
+		"js":   regexp.MustCompile(`^\s*(// )?…$`),
 		"diff": regexp.MustCompile(`^(@@|--- |\+\+\+ )`),
 	}
 )
@@ -49,18 +50,18 @@ var (
 // indented there may start at the margin here, so it tries several depths.
 func (p *page) checkExcerpt(b block) error {
 	var names []string
-	for _, span := range goFileSpan.FindAllStringSubmatch(b.above, -1) {
+	for _, span := range fileSpan.FindAllStringSubmatch(b.above, -1) {
 		names = append(names, span[1])
 	}
 	var lines []string
 	var err error
 	switch {
-	case b.kind == "go" && len(names) == 1:
+	case b.kind != "diff" && len(names) == 1:
 		var text []byte
 		text, err = os.ReadFile(p.tree.file(p.beside(names[0])))
 		lines = splitLines(string(text))
-	case b.kind == "go":
-		err = errors.New("the line above a go block names its file, like `main.go`")
+	case b.kind != "diff":
+		err = errors.New("the line above a go or js block names its file, like `main.go`")
 	case len(names) == 2:
 		lines, err = gitDiff(p.tree.file(p.beside(names[0])), p.tree.file(p.beside(names[1])))
 	default:

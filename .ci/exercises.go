@@ -1,9 +1,6 @@
 package ci
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -75,14 +72,6 @@ type exercise struct {
 	number string // like 2_1
 }
 
-func copyTree(t *testing.T) (tree string) {
-	t.Helper()
-	tree = t.TempDir()
-	require.NoError(t, os.CopyFS(tree, os.DirFS("..")))
-	require.NoError(t, os.RemoveAll(filepath.Join(tree, ".git"))) // git apply would look at its root
-	return tree
-}
-
 func exercises(t *testing.T, tree string) (found []exercise) {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join(tree, "*", "exercise", "[0-9]*.go"))
@@ -125,16 +114,7 @@ func (e exercise) diffs(t *testing.T, folder string) []string {
 }
 
 // apply changes the exercise as shipped, and returns the diff's text.
-func (e exercise) apply(t *testing.T, diff string) string {
-	t.Helper()
-	command := exec.Command("git", "apply", "-p0", diff)
-	command.Dir = e.folder
-	output, err := command.CombinedOutput()
-	require.NoError(t, err, "git apply %s: %s", diff, output)
-	text, err := os.ReadFile(diff)
-	require.NoError(t, err)
-	return string(text)
-}
+func (e exercise) apply(t *testing.T, diff string) string { return applyDiff(t, e.folder, diff) }
 
 // causeOf returns the first line of a diff: the cause that the test has to name.
 func causeOf(diff string) string {
@@ -168,19 +148,8 @@ func testExercises(t *testing.T, tree string) (outputs, states map[string]string
 	t.Helper()
 	folders, err := filepath.Glob(filepath.Join(tree, "*", "exercise"))
 	require.NoError(t, err)
-	command := exec.Command("go", append([]string{"test", "-json"}, folders...)...)
-	command.Dir = tree
-	printed, err := command.Output()
-	if failed := new(exec.ExitError); !errors.As(err, &failed) { // as it does when an exercise is red
-		require.NoError(t, err)
-	}
 	outputs, states = map[string]string{}, map[string]string{}
-	for events := json.NewDecoder(bytes.NewReader(printed)); events.More(); {
-		var event struct{ Action, Test, Output string }
-		require.NoError(t, events.Decode(&event))
-		if event.Action == "build-output" {
-			assert.Fail(t, "does not compile", event.Output)
-		}
+	for _, event := range testCopies(t, tree, folders) {
 		number, ok := strings.CutPrefix(event.Test, "TestExercise")
 		if !ok {
 			continue

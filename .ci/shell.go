@@ -92,7 +92,7 @@ func (s *shell) run(st step) {
 	case match != nil && match[2] == "01-install/servers":
 		s.hasServers = true
 		s.page.compare(st, s.startServers(match[3]))
-	case match != nil && (slices.Contains(chapters, match[2]) || match[2] == pool):
+	case match != nil && (slices.Contains(chapters, match[2]) || match[2] == pool || match[2] == login):
 		s.runChapter(st, match[1], match[2], match[3])
 	case strings.HasPrefix(st.command, "curl "), strings.HasPrefix(st.command, "tail "): // of a cookie jar
 		s.runCurl(st)
@@ -190,7 +190,7 @@ var servers = []struct{ name, usual, variable string }{
 // serverOf returns the server that a program connects to, if any.
 func serverOf(folder, flags string) string {
 	switch {
-	case folder == "03-redis-store", folder == pool:
+	case folder == "03-redis-store", folder == pool, folder == login:
 		return "redis"
 	case folder != "05-mongo-memcached":
 		return ""

@@ -16,7 +16,7 @@ import (
 func TestTranscripts(t *testing.T) {
 	t.Parallel()
 	needShell(t)
-	bin := build(t, append([]string{"01-install/servers", pool}, chapters...)...)
+	bin := build(t, append([]string{"01-install/servers", pool, login}, chapters...)...)
 	run := map[string]bool{} // the languages have the same ones
 	for _, p := range pages(t) {
 		session := p.chapter()
