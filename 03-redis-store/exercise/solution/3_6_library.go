@@ -1,0 +1,70 @@
+package exercise
+
+import (
+	"net/http"
+
+	"github.com/gin-contrib/sessions"
+	"github.com/gin-gonic/gin"
+	gorilla "github.com/gorilla/sessions"
+)
+
+// Exercise 3.6: "I logged in at the library, and now somebody else is me."
+
+// Members has the accounts of a shop.
+type Members interface {
+	Add(name, password string) bool   // false: the name is taken
+	Check(name, password string) bool // false: the name or the password is wrong
+}
+
+// Shop adds the login and the sign-up, after which one is logged in, too. There are
+// more pages, which keep what they need in the session.
+func Shop(r *gin.Engine, members Members) {
+	r.POST("/login", func(c *gin.Context) {
+		name := c.PostForm("name")
+		if !members.Check(name, c.PostForm("password")) {
+			c.String(http.StatusUnauthorized, "the name or the password is wrong")
+			return
+		}
+		comeIn(c, name)
+	})
+	r.POST("/signup", func(c *gin.Context) {
+		name := c.PostForm("name")
+		if !members.Add(name, c.PostForm("password")) {
+			c.String(http.StatusConflict, "this name is taken")
+			return
+		}
+		comeIn(c, name)
+	})
+	r.GET("/me", func(c *gin.Context) {
+		name, _ := sessions.Default(c).Get("user").(string)
+		if name == "" {
+			c.String(http.StatusUnauthorized, "nobody is logged in")
+			return
+		}
+		c.String(http.StatusOK, name)
+	})
+}
+
+// comeIn logs a user in. It is the only way in, so no other can forget something.
+func comeIn(c *gin.Context, name string) {
+	session := sessions.Default(c)
+	// Nobody knows who was in the session before, so nothing of it stays: neither
+	// its values nor its ID, and in Redis no session under that ID.
+	session.Clear()
+	inner := session.(interface{ Session() *gorilla.Session }).Session()
+	if inner.ID != "" {
+		maxAge := inner.Options.MaxAge
+		inner.Options.MaxAge = -1
+		if err := inner.Save(c.Request, c.Writer); err != nil {
+			_ = c.AbortWithError(http.StatusServiceUnavailable, err)
+			return
+		}
+		inner.ID, inner.Options.MaxAge = "", maxAge
+	}
+	session.Set("user", name)
+	if err := session.Save(); err != nil {
+		_ = c.AbortWithError(http.StatusServiceUnavailable, err)
+		return
+	}
+	c.Redirect(http.StatusSeeOther, "/me")
+}
