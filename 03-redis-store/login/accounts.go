@@ -156,7 +156,7 @@ func (a accounts) check(name, password, addr string) (found account, err error) 
 		return found, err
 	}
 	if wait > 0 {
-		return found, refused{http.StatusTooManyRequests, fmt.Sprintf("Too many tries have failed. Try again in %d minutes.", (wait+59)/60), wait}
+		return found, refused{http.StatusTooManyRequests, fmt.Sprintf("Too many tries have failed. Try again in %v.", time.Duration(wait)*time.Second), wait}
 	}
 	found, _, err = a.load(name, "", false, time.Time{})
 	if err != nil {

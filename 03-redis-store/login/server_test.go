@@ -2,8 +2,12 @@ package main
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"runtime"
+	"syscall"
 	"testing"
 	"time"
 
@@ -172,6 +176,26 @@ func TestSIGTERMFinishesWhatRuns(t *testing.T) {
 	close(leave)
 	assert.Equal(t, http.StatusTeapot, <-answered, "wanted: the answer to the request that ran")
 	assert.NoError(t, <-served)
+}
+
+func TestTheProgramExitsWithStatus0OnSIGTERM(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		return // it has no signals
+	}
+	for _, signal := range []os.Signal{syscall.SIGTERM, os.Interrupt} {
+		addr := sessiontest.FreeAddr()
+		process := sessiontest.Command(t, []string{"ADDR=" + addr, "GIN_MODE=debug", "REDIS_ADDR=" + redisserver.Addr(t)})
+		require.NoError(t, process.Start())
+		require.Eventually(t, func() bool {
+			connection, err := net.Dial("tcp", addr)
+			if err == nil {
+				connection.Close()
+			}
+			return err == nil
+		}, time.Minute, 10*time.Millisecond)
+		require.NoError(t, process.Process.Signal(signal))
+		assert.NoError(t, process.Wait(), "wanted: status 0 after %v", signal)
+	}
 }
 
 func TestTheProgram(t *testing.T) {
