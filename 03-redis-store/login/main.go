@@ -84,14 +84,14 @@ func serve(ctx context.Context, addr string, handler http.Handler) error {
 	return server.Shutdown(finish)
 }
 
-// newPool keeps the connections to Redis, for the sessions and for the accounts.
-// Chapter 03's pool explains each line.
+// newPool keeps the connections to Redis, for the sessions and for the accounts, as
+// chapter 03's pool does.
 func newPool(addr string, timeout time.Duration) *redigo.Pool {
 	return &redigo.Pool{
 		MaxIdle:         50,
 		MaxActive:       200,
 		Wait:            true,
-		IdleTimeout:     time.Minute, // one that is older may be dead: rather a new one than a PING
+		IdleTimeout:     time.Minute, // unused for longer, it may be dead: then a new one
 		MaxConnLifetime: 10 * time.Minute,
 		Dial: func() (redigo.Conn, error) {
 			return redigo.Dial("tcp", addr,
@@ -127,21 +127,20 @@ func (s *site) router() http.Handler {
 	r.StaticFileFS("/style.css", "style.css", http.FS(files))
 	r.StaticFileFS("/fresh.js", "fresh.js", http.FS(files))
 
-	r.Use(s.readForm, s.sameOrigin, sessions.Sessions(sessionName(), s.store), s.requireStore)
-	anybody := r.Group("/", s.identify(false))
-	anybody.GET("/", func(c *gin.Context) { s.show(c, http.StatusOK, "home", "") })
-	anybody.GET("/signup", s.form("signup"))
-	anybody.POST("/signup", s.post("signup", s.signup))
-	anybody.GET("/login", s.form("login"))
-	anybody.POST("/login", s.post("login", s.login))
+	r.Use(s.checkForm, sessions.Sessions(sessionName(), s.store), s.identify)
+	r.GET("/", func(c *gin.Context) { s.show(c, http.StatusOK, "home", "") })
+	r.GET("/signup", s.form("signup"))
+	r.POST("/signup", s.post("signup", s.signup))
+	r.GET("/login", s.form("login"))
+	r.POST("/login", s.post("login", s.login))
 
-	user := r.Group("/", s.identify(true), requireUser)
+	user := r.Group("/", requireUser)
 	user.GET("/account", s.account)
 	user.POST("/password", s.post("account", s.password))
 	user.POST("/sessions/end", s.post("account", s.endOther))
 	user.POST("/logout", s.post("account", s.logout))
 	user.POST("/logout-everywhere", s.post("account", s.logoutEverywhere))
-	r.NoRoute(s.identify(false), func(c *gin.Context) { s.show(c, http.StatusNotFound, "problem", "There is no such page.") })
+	r.NoRoute(func(c *gin.Context) { s.show(c, http.StatusNotFound, "problem", "There is no such page.") })
 	return r
 }
 
@@ -155,18 +154,15 @@ func headers(c *gin.Context) {
 	c.Header("Referrer-Policy", "same-origin")
 }
 
-// sameOrigin stops a form that another site, or a subdomain, sends here.
-func (s *site) sameOrigin(c *gin.Context) {
-	if err := http.NewCrossOriginProtection().Check(c.Request); err != nil {
-		s.show(c, http.StatusForbidden, "problem", "This form was sent by another site.")
-	}
-}
-
-// readForm reads what a form brings, 64 KB at most.
-func (s *site) readForm(c *gin.Context) {
+// checkForm reads what a form brings, 64 KB at most, and stops one that another site,
+// or a subdomain, sends here.
+func (s *site) checkForm(c *gin.Context) {
 	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, 64*1024)
-	if err := c.Request.ParseForm(); err != nil {
+	err := cmp.Or(c.Request.ParseForm(), c.Request.ParseMultipartForm(64*1024))
+	if err != nil && err != http.ErrNotMultipart {
 		s.show(c, http.StatusBadRequest, "problem", "This form is broken or too large.")
+	} else if err := http.NewCrossOriginProtection().Check(c.Request); err != nil {
+		s.show(c, http.StatusForbidden, "problem", "This form was sent by another site.")
 	}
 }
 

@@ -81,7 +81,7 @@ func (s *site) signup(c *gin.Context) (next string, err error) {
 
 func (s *site) login(c *gin.Context) (next string, err error) {
 	name := typedName(c)
-	found, err := s.accounts.check(name, c.PostForm("password"), c.ClientIP())
+	found, err := s.accounts.check(name, c.PostForm("password"), c.ClientIP(), s.now())
 	if err != nil {
 		return "", err
 	}
@@ -103,7 +103,7 @@ func (s *site) account(c *gin.Context) {
 // password changes it, and ends every other login. This one goes on, under a new ID.
 func (s *site) password(c *gin.Context) (next string, err error) {
 	name, now := c.GetString("user"), s.now()
-	_, err = s.accounts.check(name, c.PostForm("current"), c.ClientIP())
+	_, err = s.accounts.check(name, c.PostForm("current"), c.ClientIP(), now)
 	if err != nil {
 		return "", err
 	}

@@ -2,8 +2,8 @@ package main
 
 import (
 	"crypto/rand"
-	"encoding/json"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -17,52 +17,50 @@ import (
 // logged in as long as its account lists it. The session holds a name and the ID
 // of a login, and no rights.
 
-// requireStore stops a request whose session cannot be read, as in chapter 03.
-func (s *site) requireStore(c *gin.Context) {
-	session, err := s.store.Get(c.Request, sessionName())
-	if err != nil && session.ID != "" {
-		s.unavailable(c, err)
-	}
-}
-
 // identify finds out who sent the request, for every handler and every page: "user"
-// is the name, "login" the ID of the login. Nobody is logged in if they are empty.
-// "logins" is where this user is logged in: here or, with all, everywhere.
-func (s *site) identify(all bool) gin.HandlerFunc {
-	return func(c *gin.Context) {
-		session := sessions.Default(c)
-		name, _ := session.Get("name").(string)
-		id, _ := session.Get("login").(string)
-		if name == "" {
-			return
-		}
-		now := s.now()
-		found, logins, err := s.accounts.load(name, id, all, now)
-		if err != nil {
+// is the name, "login" the ID of the login, "logins" all logins of this user. Nobody
+// is logged in if they are empty.
+func (s *site) identify(c *gin.Context) {
+	session, err := s.store.Get(c.Request, sessionName())
+	if err != nil && session.ID != "" { // our cookie, but no answer, as in chapter 03
+		s.unavailable(c, err)
+		return
+	}
+	name, _ := session.Values["name"].(string)
+	id, _ := session.Values["login"].(string)
+	if name == "" {
+		return
+	}
+	now := s.now()
+	found, logins, err := s.accounts.load(name, now)
+	if err != nil {
+		s.unavailable(c, err)
+		return
+	}
+	here := slices.IndexFunc(logins, func(l login) bool { return l.ID == id })
+	if here < 0 || !found.isOpen() {
+		return
+	}
+	if l := &logins[here]; now.Sub(l.Seen) >= time.Minute {
+		l.Seen, l.Addr = now, c.ClientIP()
+		if err := s.accounts.seen(name, *l); err != nil {
 			s.unavailable(c, err)
 			return
 		}
-		here := slices.IndexFunc(logins, func(l login) bool { return l.ID == id })
-		if here < 0 || !found.isOpen() {
-			return
-		}
-		if l := &logins[here]; now.Sub(l.Seen) >= time.Minute {
-			l.Seen, l.Addr = now, c.ClientIP()
-			if err := s.accounts.seen(name, *l); err != nil {
-				s.unavailable(c, err)
-				return
-			}
-		}
-		c.Set("user", name)
-		c.Set("login", id)
-		c.Set("logins", logins)
 	}
+	c.Set("user", name)
+	c.Set("login", id)
+	c.Set("logins", logins)
 }
 
 // requireUser sends everybody who is not logged in to the login page.
 func requireUser(c *gin.Context) {
 	if c.GetString("user") == "" {
-		c.Redirect(http.StatusSeeOther, "/login?next=%2Faccount")
+		next := "/account"
+		if c.Request.Method == http.MethodGet { // a form would be lost anyway
+			next = c.Request.URL.RequestURI()
+		}
+		c.Redirect(http.StatusSeeOther, "/login?next="+url.QueryEscape(next))
 		c.Abort() // without this the handler runs, too
 	}
 }
@@ -79,10 +77,6 @@ func (s *site) begin(c *gin.Context, name string, changed int64, message string,
 
 	now, agent := s.now(), c.Request.UserAgent()
 	l := login{rand.Text(), now, now, changed, agent[:min(len(agent), 200)], c.ClientIP()}
-	text, err := json.Marshal(l)
-	if err != nil {
-		return err
-	}
 	session.Clear()
 	session.(interface{ Session() *gorilla.Session }).Session().ID = "" // Save makes a new one
 	session.Set("name", name)
@@ -93,8 +87,8 @@ func (s *site) begin(c *gin.Context, name string, changed int64, message string,
 	if err := session.Save(); err != nil {
 		return err
 	}
-	_, err = s.accounts.do(append(steps,
-		command{"HSET", "logins:" + name, l.ID, text},
+	_, err := s.accounts.do(append(steps,
+		command{"HSET", "logins:" + name, l.ID, l},
 		command{"EXPIRE", "logins:" + name, maxAge})...)
 	if err != nil {
 		c.Writer.Header().Del("Set-Cookie")
