@@ -15,6 +15,9 @@ require (
 	github.com/gorilla/sessions v1.4.0 // what gin-contrib/sessions is made of
 )
 
+// A front end on another origin, in chapter 02.
+require github.com/gin-contrib/cors v1.7.7
+
 // The clients that its stores use: chapters 01, 03 and 05.
 require (
 	github.com/bradfitz/gomemcache v0.0.0-20260422231931-4d751bb6e37c
@@ -122,7 +125,7 @@ require (
 	go.opentelemetry.io/proto/otlp v1.6.0 // indirect
 	go.uber.org/atomic v1.11.0 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
-	golang.org/x/arch v0.22.0 // indirect
+	golang.org/x/arch v0.23.0 // indirect
 	golang.org/x/exp v0.0.0-20250506013437-ce4c2cf36ca6 // indirect
 	golang.org/x/net v0.53.0 // indirect
 	golang.org/x/sync v0.21.0 // indirect

@@ -17,6 +17,7 @@ var (
 	chapters        = []string{"01-install", "02-cookie-basic", "03-redis-store", "04-memstore", "05-mongo-memcached"}
 	pool            = "03-redis-store/pool"
 	login           = "03-redis-store/login"
+	frontend        = "02-cookie-basic/frontend"
 	sessionPrograms = append([]string{pool}, chapters[1:]...)
 	counterPrograms = append([]string{pool}, chapters[2:]...)
 	serverPrograms  = []string{"03-redis-store", pool, "05-mongo-memcached"}

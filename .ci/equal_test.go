@@ -10,8 +10,8 @@ import (
 func TestTheSharedCodeIsEqual(t *testing.T) {
 	t.Parallel()
 	report(t, checkEqual(repository, []common{
-		{"sessionSecret", sessionPrograms},
-		{"noStore", sessionPrograms},
+		{"sessionSecret", append([]string{frontend}, sessionPrograms...)},
+		{"noStore", append([]string{frontend}, sessionPrograms...)},
 		{"cookieOptions", sessionPrograms},
 		{"incr", counterPrograms},
 		{"logout", counterPrograms},

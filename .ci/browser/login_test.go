@@ -1,4 +1,5 @@
-// Package browser drives the login in a real Chromium. It needs a Redis, at REDIS_ADDR.
+// Package browser drives the login and the front end in a real Chromium. The login needs
+// a Redis, at REDIS_ADDR.
 // With SCREENSHOTS=folder it keeps a picture of each page there.
 package browser
 
@@ -111,32 +112,45 @@ func start(t *testing.T, mode string) (url string) {
 	t.Helper()
 	redis := os.Getenv("REDIS_ADDR")
 	require.NotEmpty(t, redis, "wanted: a Redis, at REDIS_ADDR")
-	program := filepath.Join(t.TempDir(), "login")
-	build := exec.Command("go", "build", "-o", program, "./03-redis-store/login")
-	build.Dir = filepath.Join("..", "..")
-	output, err := build.CombinedOutput()
-	require.NoError(t, err, "%s", output)
-
-	listener, err := net.Listen("tcp", "localhost:0")
-	require.NoError(t, err)
-	port := listener.Addr().(*net.TCPAddr).Port
-	require.NoError(t, listener.Close())
-	addr := fmt.Sprintf("localhost:%d", port)
-	process := exec.Command(program)
-	process.Env = append(os.Environ(), "ADDR="+addr, mode, "SESSION_SECRET="+rand.Text()+rand.Text())
-	require.NoError(t, process.Start())
+	addr := freeAddr(t)
+	process := launch(t, "./03-redis-store/login", addr, mode, "SESSION_SECRET="+rand.Text()+rand.Text())
 	t.Cleanup(func() {
 		assert.NoError(t, process.Process.Signal(os.Interrupt))
 		assert.NoError(t, process.Wait(), "wanted: exit status 0")
 	})
-	require.Eventually(t, func() bool {
+	return "http://" + addr
+}
+
+// freeAddr returns a host:port on which nothing listens.
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "localhost:0")
+	require.NoError(t, err)
+	require.NoError(t, listener.Close())
+	return fmt.Sprintf("localhost:%d", listener.Addr().(*net.TCPAddr).Port)
+}
+
+// launch builds a program, starts it, and waits until it listens on addr.
+func launch(t *testing.T, folder, addr string, env ...string) *exec.Cmd {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "program")
+	build := exec.Command("go", "build", "-o", program, folder)
+	build.Dir = filepath.Join("..", "..")
+	output, err := build.CombinedOutput()
+	require.NoError(t, err, "%s", output)
+
+	process := exec.Command(program)
+	process.Env = append(append(os.Environ(), "ADDR="+addr), env...)
+	require.NoError(t, process.Start())
+	listens := func() bool {
 		connection, err := net.Dial("tcp", addr)
 		if err == nil {
 			connection.Close()
 		}
 		return err == nil
-	}, time.Minute, 20*time.Millisecond)
-	return "http://" + addr
+	}
+	require.Eventually(t, listens, time.Minute, 20*time.Millisecond)
+	return process
 }
 
 // browser is a Chromium with a profile of its own, as wide as a telephone.
@@ -145,10 +159,10 @@ type browser struct {
 	ctx context.Context
 }
 
-func open(t *testing.T) browser {
+func open(t *testing.T, more ...chromedp.ExecAllocatorOption) browser {
 	t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.IgnoreCertErrors, chromedp.WindowSize(390, 700))
-	ctx, cancel := chromedp.NewExecAllocator(t.Context(), options...)
+	ctx, cancel := chromedp.NewExecAllocator(t.Context(), append(options, more...)...)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)

@@ -1,0 +1,7 @@
+export default {
+	server: {
+		proxy: {
+			"/api": { target: "http://localhost:8000", changeOrigin: false },
+		},
+	},
+}
