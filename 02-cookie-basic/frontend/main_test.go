@@ -12,6 +12,8 @@ import (
 
 	"gin-sessions-tutorial/01-install/sessiontest"
 
+	"github.com/gin-contrib/sessions"
+	"github.com/gin-contrib/sessions/cookie"
 	"github.com/gin-gonic/gin"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -322,6 +324,16 @@ func TestBadInputIsABadRequest(t *testing.T) {
 		assert.Equal(t, http.StatusBadRequest, got.Status, body)
 		assert.Empty(t, got.Cookies)
 	}
+}
+
+func TestAFailedSaveIsA500(t *testing.T) {
+	t.Parallel()
+	r := gin.New()
+	r.POST("/name", sessions.Sessions("mysession", sessiontest.CannotSave(cookie.NewStore(sessiontest.Secret))), setName)
+	app := sessiontest.Serve(t, r)
+	got, _ := open(t, app, true).fetch(http.MethodPost, app+"/name", "application/json", `{"name":"Ann"}`, true)
+	assert.Equal(t, http.StatusInternalServerError, got.Status)
+	assert.JSONEq(t, `{"error":"session not saved"}`, got.Body)
 }
 
 func TestThePageKnowsTheAPI(t *testing.T) {
