@@ -12,6 +12,7 @@ import (
 	"cmp"
 	"context"
 	"embed"
+	"flag"
 	"fmt"
 	"html/template"
 	"log"
@@ -34,7 +35,17 @@ import (
 const timeout = time.Second
 
 func main() {
-	secret, err := sessionSecret()
+	health := flag.Bool("health", false, "only ask the program that listens on ADDR whether it answers")
+	flag.Parse()
+	listenAddr := cmp.Or(os.Getenv("ADDR"), "localhost:8000")
+	if *health {
+		client := http.Client{Timeout: 2 * time.Second}
+		if _, err := client.Get("http://" + listenAddr + "/login"); err != nil { // a page that needs no Redis
+			log.Fatal(err)
+		}
+		return
+	}
+	secrets, err := sessionSecrets()
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -43,14 +54,14 @@ func main() {
 		log.Fatal("REDIS_ADDR is host:port; the password goes into REDIS_PASSWORD")
 	}
 	pool := newPool(addr, timeout)
-	store, err := redis.NewStoreWithPool(pool, secret)
+	store, err := redis.NewStoreWithPool(pool, secrets...)
 	if err != nil {
 		log.Fatalf(noRedis, addr, err)
 	}
 	s := &site{store, accounts{pool, bcrypt.DefaultCost}, time.Now}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := serve(ctx, cmp.Or(os.Getenv("ADDR"), "localhost:8000"), s.router()); err != nil {
+	if err := serve(ctx, listenAddr, s.router()); err != nil {
 		log.Fatalf("cannot serve: %v\nADDR=localhost:9000 listens on another port.", err)
 	}
 }
@@ -119,8 +130,10 @@ func (s *site) router() http.Handler {
 	s.store.Options(cookieOptions())
 
 	r := gin.Default()
-	if err := r.SetTrustedProxies(nil); err != nil {
-		log.Fatal(err)
+	// Whose X-Forwarded-For is believed: that of no other address.
+	proxies := strings.FieldsFunc(os.Getenv("TRUSTED_PROXIES"), func(c rune) bool { return c == ',' || c == ' ' })
+	if err := r.SetTrustedProxies(proxies); err != nil {
+		log.Fatalf("TRUSTED_PROXIES has addresses or networks, like 192.0.2.1,10.0.0.0/8: %v", err)
 	}
 	r.SetHTMLTemplate(template.Must(template.ParseFS(files, "templates/*.html")))
 	r.Use(headers)
@@ -187,16 +200,27 @@ func cookieOptions() sessions.Options {
 	}
 }
 
-// sessionSecret returns the key that signs the cookies, from SESSION_SECRET.
-func sessionSecret() ([]byte, error) {
+// sessionSecrets returns the keys of the cookies, in pairs. The first key signs, and
+// all are accepted. Each is a line of SESSION_SECRET_FILE; or SESSION_SECRET is the only one.
+func sessionSecrets() (pairs [][]byte, err error) {
 	const known = "development only: everybody knows"
-	secret := os.Getenv("SESSION_SECRET")
-	if secret == "" && gin.Mode() != gin.ReleaseMode {
+	source, text := "SESSION_SECRET", os.Getenv("SESSION_SECRET")
+	if file := os.Getenv("SESSION_SECRET_FILE"); file != "" {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("SESSION_SECRET_FILE: %w", err)
+		}
+		source, text = "SESSION_SECRET_FILE: a line of "+file, string(content)
+	} else if text == "" && gin.Mode() != gin.ReleaseMode {
 		log.Print("warning: SESSION_SECRET is not set: anybody can sign cookies")
-		return []byte(known), nil
+		return [][]byte{[]byte(known)}, nil
 	}
-	if len(secret) < 32 || secret == known {
-		return nil, fmt.Errorf("SESSION_SECRET has %d bytes: it needs 32 or more of your own", len(secret))
+	for secret := range strings.SplitSeq(strings.TrimSpace(text), "\n") {
+		secret = strings.TrimSpace(secret)
+		if len(secret) < 32 || secret == known {
+			return nil, fmt.Errorf("%s has %d bytes: it needs 32 or more of your own", source, len(secret))
+		}
+		pairs = append(pairs, []byte(secret), nil) // nil: nothing is encrypted
 	}
-	return []byte(secret), nil
+	return pairs, nil
 }

@@ -201,7 +201,13 @@ func TestTheProgramExitsWithStatus0OnSIGTERM(t *testing.T) {
 func TestTheProgram(t *testing.T) {
 	addr := redisserver.Addr(t)
 	env := []string{"REDIS_ADDR=" + addr, "GIN_MODE=debug", "SESSION_SECRET=" + string(sessiontest.Secret)}
-	sessiontest.TestProgram(t, sessionSecret, "", env)
+	sessiontest.TestProgram(t, func() ([]byte, error) {
+		secrets, err := sessionSecrets()
+		if err != nil {
+			return nil, err
+		}
+		return secrets[0], nil
+	}, "", env)
 
 	url := sessiontest.Start(t, env)
 	alice, name := newVisitor(t, "Alice")
