@@ -13,8 +13,8 @@ import (
 )
 
 // What the commands in code name exists: the program that go run runs, the folders
-// and tests of go test, the services of docker compose. They are meant to be run in
-// the repository's root, wherever the page is.
+// and tests of go test, the services of docker compose, also in a compose.yml beside
+// the page. They are meant to be run in the repository's root, wherever the page is.
 
 var (
 	goRunFolder = regexp.MustCompile(`\bgo run \./([\w./-]*\w)`)
@@ -46,7 +46,7 @@ func (p *page) checkCommand(line int, code string) {
 	}
 	for _, match := range compose.FindAllStringSubmatch(code, -1) {
 		for _, name := range serviceArgs(match[1], match[2]) {
-			if !p.tree.hasService(name) {
+			if !p.tree.hasService("docker-compose.yml", name) && !p.tree.hasService(p.beside("compose.yml"), name) {
 				p.problem(line, "docker-compose.yml has no service %s", name)
 			}
 		}
@@ -97,10 +97,10 @@ func serviceArgs(command, args string) []string {
 	return names
 }
 
-func (tr *tree) hasService(name string) bool {
-	text, _ := os.ReadFile(tr.file("docker-compose.yml")) // no such file: no services
+func (tr *tree) hasService(composeFile, name string) bool {
+	text, _ := os.ReadFile(tr.file(composeFile)) // no such file: no services
 	var file struct{ Services map[string]any }
-	err := yaml.Unmarshal(text, &file)
+	err := yaml.UnmarshalWithOptions(text, &file, yaml.AllowDuplicateMapKey()) // as where <<: merges
 	_, ok := file.Services[name]
 	return err == nil && ok
 }

@@ -6,6 +6,7 @@ func TestTheCheckerFindsWrongCommands(t *testing.T) {
 	testPages(t, "02/README.md", []pageTest{
 		{"commands", "'go run ./02' 'go test ./...' 'go test -race ./02 ./03' 'go test ./03 -fuzz=Sum' 'docker compose up -d redis mongo'\n" +
 			"'''sh\nGIN_MODE=release go run ./02 # serves\ngo test ./02 -run \"TestS|No/one\" -v\ndocker compose exec redis redis-cli\n'''", ""},
+		{"services of the compose.yml beside the page", "'docker compose up -d web web2'", ""},
 		{"go run of a missing folder", "'go run ./04'", "go run: ./04 has no package main"},
 		{"go run of a package without main", "'''sh\n\ngo run ./03\n'''", "02/README.md:3: go run: ./03 has no package main"},
 		{"go test of a folder without tests", "'go test ./01'", "go test: ./01 has no tests"},

@@ -14,7 +14,8 @@ import (
 )
 
 // A go or js block quotes the file that the line above names, like `main.go`, and may
-// be indented less. A line "…" or "// …" leaves something out.
+// be indented less. A line "…" or "// …" leaves something out. An nginx or yaml block
+// quotes a file if the line above names one, with "# …".
 //
 // A diff block stands below the names of the old file and of the new one. It quotes
 // what git diff prints for them, and a line "@@ why" leaves something out.
@@ -27,7 +28,14 @@ func (p *page) checkBlocks() {
 			if err := p.checkExcerpt(b); err != nil {
 				p.problem(b.line, "%v", err)
 			}
-		case "console", "sh", "text", "json", "yaml", "nginx", "mermaid":
+		case "nginx", "yaml":
+			if !fileSpan.MatchString(b.above) {
+				break // it stands for itself
+			}
+			if err := p.checkExcerpt(b); err != nil {
+				p.problem(b.line, "%v", err)
+			}
+		case "console", "sh", "text", "json", "mermaid":
 		default: // like golang or shell, which nobody would check
 			p.problem(b.line, "a block of %q: use go, js, diff, console, sh, text, json, yaml, nginx or mermaid", b.kind)
 		}
@@ -38,11 +46,13 @@ func (p *page) checkBlocks() {
 }
 
 var (
-	fileSpan = regexp.MustCompile("`([^`\\s]+\\.(?:go|js))`")
+	fileSpan = regexp.MustCompile("`([^`\\s]+\\.(?:go|js|conf|yml))`")
 	left     = map[string]*regexp.Regexp{ // a line that leaves something out
-		"go":   regexp.MustCompile(`^\s*(// )?…$`),
-		"js":   regexp.MustCompile(`^\s*(// )?…$`),
-		"diff": regexp.MustCompile(`^(@@|--- |\+\+\+ )`),
+		"go":    regexp.MustCompile(`^\s*(// )?…$`),
+		"js":    regexp.MustCompile(`^\s*(// )?…$`),
+		"nginx": regexp.MustCompile(`^\s*(# )?…$`),
+		"yaml":  regexp.MustCompile(`^\s*(# )?…$`),
+		"diff":  regexp.MustCompile(`^(@@|--- |\+\+\+ )`),
 	}
 )
 

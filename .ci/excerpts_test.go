@@ -10,6 +10,8 @@ func TestTheCheckerFindsWrongExcerpts(t *testing.T) {
 		{"excerpt in a quotation", "> 'main.go':\n>\n> '''go\n> println(1)\n> '''", ""},
 		{"excerpt with elisions", "'main.go':\n'''go\nfunc main() {\n\t// …\n\tprintln(4)\n…\n'''", ""},
 		{"excerpt of another file", "In '../01/main.go':\n\n'''go\nprintln(2)\n'''", ""},
+		{"settings", "'compose.yml':\n'''yaml\n  web: &web\n  # …\n  web2:\n'''\n\nAnother one:\n'''nginx\nlisten 80;\n'''", ""},
+		{"changed settings", "'compose.yml':\n'''yaml\n  web3:\n'''", `does not stand in compose.yml: first line not found: "  web3:"`},
 		{"changed excerpt", "'main.go':\n'''go\nif true {\n\tprintln(2)\n'''",
 			`02/README.md:2: this excerpt does not stand in main.go: first line not found: "\tprintln(2)"`},
 		{"excerpt with blanks for tabs", "'main.go':\n'''go\nif true {\n    println(1)\n'''", "does not stand in main.go"},

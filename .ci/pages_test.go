@@ -73,6 +73,7 @@ func testPages(t *testing.T, name string, tests []pageTest) {
 				"README.md":                         "# All\n\n## One, two\n\n## One, 'two'!\n",
 				"docker-compose.yml":                "services:\n  redis:\n    image: redis\n  # and\n  mongo:\n\nvolumes:\n  data:\n",
 				"01/main.go":                        "package main\n\nfunc main() {\n\tif true {\n\t\tprintln(1)\n\n\t\tprintln(2)\n\t}\n\tprintln(3)\n}\n",
+				"02/compose.yml":                    "services:\n  web: &web\n    image: web\n  web2:\n    <<: *web\n    image: web2\n",
 				"02/main.go":                        "package main\n\nfunc main() {\n\tif true {\n\t\tprintln(1)\n\n\t\tprintln(22)\n\t}\n\tprintln(4)\n}\n",
 				"02/main_test.go":                   "package main\n\nfunc TestSum(t *testing.T) { t.Run(\"one\", nil) }\n",
 				"02/more_test.go":                   "package main\n\nvar more = \"one and two\"\n",

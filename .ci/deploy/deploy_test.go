@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -393,16 +394,24 @@ func (c *clicking) redisIs(state string) {
 	c.changes++
 }
 
-// more waits until so many more requests have ended in this way.
+// more waits until so many more requests have ended in this way, or one has failed.
 func (c *clicking) more(kind string, many int) {
 	c.d.t.Helper()
-	read := func() int {
+	read := func() (count, bad int) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		return c.counts[kind]
+		return c.counts[kind], len(c.problems)
 	}
-	before := read()
-	require.Eventually(c.d.t, func() bool { return read() >= before+many }, time.Minute, 10*time.Millisecond, "wanted: %d more requests of the kind %q", many, kind)
+	before, _ := read()
+	require.Eventually(c.d.t, func() bool {
+		count, bad := read()
+		return count >= before+many || bad > 0
+	}, time.Minute, 10*time.Millisecond, "wanted: %d more requests of the kind %q", many, kind)
+	if _, bad := read(); bad > 0 {
+		c.stop()
+		c.report("at the first failure")
+		c.d.t.FailNow()
+	}
 }
 
 // report says what became of the requests since the last report, and wants none to have failed.
@@ -467,35 +476,40 @@ func TestNobodyNoticesARollingRestartOrIsLoggedOutByAnOutage(t *testing.T) {
 	}
 }
 
-// The steps are those of the page.
 func TestTheSecretIsChangedAndNobodyIsLoggedOut(t *testing.T) {
 	d := deploy(t)
-	file := filepath.Join(d.dir, "session")
-	write := func(secrets ...string) {
-		require.NoError(t, os.Chmod(file, 0o600))
-		require.NoError(t, os.WriteFile(file, []byte(strings.Join(secrets, "\n")+"\n"), 0o600))
-	}
-	text, err := os.ReadFile(file)
+	page, err := os.ReadFile(folder + "/deploy/README.md")
 	require.NoError(t, err)
-	oldSecret, newSecret := strings.TrimSpace(string(text)), strings.Repeat("new", 20)
+	steps := regexp.MustCompile(`docker compose run --rm setup '(.*)'`).FindAllStringSubmatch(string(page), -1)
+	require.Len(t, steps, 3, "wanted: the three steps of the page")
+	file := filepath.Join(d.dir, "session")
+	require.NoError(t, os.Chmod(file, 0o600)) // the page's commands are root's
+	step := func(i int) (secrets []string) {
+		output, err := exec.Command("sh", "-euc", d.fill(steps[i][1], "/run/secret/", d.dir+"/")).CombinedOutput()
+		require.NoError(t, err, string(output))
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		return strings.Fields(string(text))
+	}
 
 	early := d.signedUp("early", 5)
 	c := d.keepClicking(early)
-	write(oldSecret, newSecret)
+	both := step(0)
+	require.Len(t, both, 2)
 	d.roll(c)
-	write(newSecret, oldSecret)
+	require.Equal(t, []string{both[1], both[0]}, step(1), "wanted: the new one first")
 	d.roll(c)
 	c.stop()
 	c.report("changed secret, with both")
 
 	late := d.signedUp("late", 5)
-	write(newSecret) // twelve hours later, when every login has ended
+	require.Equal(t, both[1:], step(2), "wanted: only the new one")
 	c = d.keepClicking(late)
 	d.roll(c)
 	c.stop()
 	c.report("changed secret, without the old one")
 	for name, browser := range early {
-		assert.Equal(t, http.StatusSeeOther, browser.Send(http.MethodGet, d.https+"/account").Status, "wanted: %s has to log in again: this cookie is signed with the old secret", name)
+		assert.Equal(t, http.StatusSeeOther, browser.Send(http.MethodGet, d.https+"/account").Status, "wanted: %s logs in again, whose cookie is signed with the old secret", name)
 	}
 }
 
