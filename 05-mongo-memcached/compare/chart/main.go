@@ -4,7 +4,8 @@
 //	go run ./05-mongo-memcached/compare/chart
 //
 // It reads bench.txt, which may have several runs, writes bench.svg beside it, and
-// prints the table.
+// prints the table. With -scale it makes the charts and the tables of what
+// ./05-mongo-memcached/compare/scale measured, in that folder.
 package main
 
 import (
@@ -26,8 +27,14 @@ const folder = "05-mongo-memcached/compare"
 
 func main() {
 	log.SetFlags(0)
-	flag.Usage = func() { log.Print("No flags: it makes bench.svg and a table from bench.txt.") }
+	ofScale := flag.Bool("scale", false, "make the charts and the tables of scale/scale.txt, in place of those of bench.txt")
 	flag.Parse()
+	if *ofScale {
+		if err := makeScale(filepath.Join(folder, "scale")); err != nil {
+			log.Fatal(err)
+		}
+		return
+	}
 	run, err := os.ReadFile(filepath.Join(folder, "bench.txt"))
 	if err != nil {
 		log.Fatalf("%v\nRun this in the tutorial's root folder, after the benchmark.", err)
@@ -125,46 +132,76 @@ func twoDigits(value float64) string {
 	return strconv.FormatFloat(math.Round(value/unit)*unit, 'f', 0, 64)
 }
 
-// Sizes in the chart, in pixels.
+// Sizes in the charts, in pixels.
 const (
-	left    = 130 // of the names
 	decade  = 160 // for a factor of ten
-	row     = 34  // for a store: two bars
+	row     = 34  // for two bars
 	headers = 56
 )
 
-// draw writes an SVG with two bars for each store, on a logarithmic scale. It has
-// colours for a light and for a dark page.
+// chart has two bars in each row, on a logarithmic scale.
+type chart struct {
+	title  string
+	left   int       // pixels for the names
+	first  float64   // where the scale begins
+	marks  string    // of the scale, like ×%.0f
+	kinds  [2]string // of the bars, in the style
+	legend [2]string
+	rows   []bars
+}
+
+type bars struct {
+	name   string
+	values [2]float64 // NaN: no bar
+	labels [2]string
+}
+
+// draw writes an SVG of the benchmark.
 func draw(w io.Writer, results []result) {
-	decades := 1.0
+	c := chart{"The time of one visit, as a multiple of a visit without a session", 130, 1, "×%.0f",
+		[2]string{"sequential", "parallel"}, [2]string{"one after the other", "in parallel"}, nil}
 	for _, r := range results {
-		decades = max(decades, math.Ceil(math.Log10(max(r.sequential/results[0].sequential, r.parallel/results[0].parallel))))
+		sequential, parallel := r.sequential/results[0].sequential, r.parallel/results[0].parallel
+		c.rows = append(c.rows, bars{name(r.store), [2]float64{sequential, parallel}, [2]string{"×" + twoDigits(sequential), "×" + twoDigits(parallel)}})
 	}
-	width, height := left+int(decades)*decade+70, headers+len(results)*row+10
+	c.draw(w)
+}
+
+// draw writes an SVG. It has colours for a light and for a dark page.
+func (c chart) draw(w io.Writer) {
+	decades := 1.0
+	for _, r := range c.rows {
+		for _, value := range r.values {
+			if !math.IsNaN(value) {
+				decades = max(decades, math.Ceil(math.Log10(value/c.first)))
+			}
+		}
+	}
+	width, height := c.left+int(decades)*decade+70, headers+len(c.rows)*row+10
 	fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="13">
-<title>The time of one visit, as a multiple of a visit without a session</title>
+<title>%s</title>
 <style>
-text { fill: #1f2328 } line { stroke: #d1d9e0 } .sequential { fill: #0969da } .parallel { fill: #8c959f }
-@media (prefers-color-scheme: dark) { text { fill: #f0f6fc } line { stroke: #3d444d } .sequential { fill: #4493f8 } .parallel { fill: #9198a1 } }
+text { fill: #1f2328 } line { stroke: #d1d9e0 } .%[4]s { fill: #0969da } .%[5]s { fill: #8c959f }
+@media (prefers-color-scheme: dark) { text { fill: #f0f6fc } line { stroke: #3d444d } .%[4]s { fill: #4493f8 } .%[5]s { fill: #9198a1 } }
 </style>
-<rect x="%d" y="8" width="12" height="12" class="sequential"/><text x="%d" y="19">one after the other</text>
-<rect x="%d" y="8" width="12" height="12" class="parallel"/><text x="%d" y="19">in parallel</text>
-`, width, height, left, left+18, left+160, left+178)
+<rect x="%[6]d" y="8" width="12" height="12" class="%[4]s"/><text x="%[7]d" y="19">%[8]s</text>
+<rect x="%[9]d" y="8" width="12" height="12" class="%[5]s"/><text x="%[10]d" y="19">%[11]s</text>
+`, width, height, c.title, c.kinds[0], c.kinds[1], c.left, c.left+18, c.legend[0], c.left+160, c.left+178, c.legend[1])
 	for i := range int(decades) + 1 {
-		x := left + i*decade
-		fmt.Fprintf(w, "<line x1=\"%d\" y1=\"%d\" x2=\"%d\" y2=\"%d\"/><text x=\"%d\" y=\"%d\" text-anchor=\"middle\">×%.0f</text>\n",
-			x, headers-8, x, height-10, x, headers-14, math.Pow(10, float64(i)))
+		x := c.left + i*decade
+		fmt.Fprintf(w, "<line x1=\"%d\" y1=\"%d\" x2=\"%d\" y2=\"%d\"/><text x=\"%d\" y=\"%d\" text-anchor=\"middle\">%s</text>\n",
+			x, headers-8, x, height-10, x, headers-14, fmt.Sprintf(c.marks, c.first*math.Pow(10, float64(i))))
 	}
-	for i, r := range results {
+	for i, r := range c.rows {
 		y := headers + i*row
-		fmt.Fprintf(w, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">%s</text>\n", left-8, y+18, name(r.store))
-		for j, bar := range []struct {
-			class       string
-			value, base float64
-		}{{"sequential", r.sequential, results[0].sequential}, {"parallel", r.parallel, results[0].parallel}} {
-			length := max(1, decade*math.Log10(bar.value/bar.base))
+		fmt.Fprintf(w, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">%s</text>\n", c.left-8, y+18, r.name)
+		for j, value := range r.values {
+			if math.IsNaN(value) {
+				continue
+			}
+			length := max(1, decade*math.Log10(value/c.first))
 			fmt.Fprintf(w, "<rect x=\"%d\" y=\"%d\" width=\"%.1f\" height=\"11\" class=\"%s\"/><text x=\"%.1f\" y=\"%d\" font-size=\"11\">%s</text>\n",
-				left, y+2+j*13, length, bar.class, left+length+4, y+12+j*13, ratio(bar.value, bar.base))
+				c.left, y+2+j*13, length, c.kinds[j], float64(c.left)+length+4, y+12+j*13, r.labels[j])
 		}
 	}
 	fmt.Fprintln(w, "</svg>")
