@@ -27,7 +27,7 @@ func TestThePagesOfScaleShowTheRunInScaleTxt(t *testing.T) {
 		require.NoError(t, err)
 		written, err := results.into(string(page), languages[filepath.Base(name)])
 		require.NoError(t, err)
-		assert.Equal(t, written, string(page), "wanted: the numbers of scale.txt in %s\n%s", name, cause)
+		assert.True(t, written == string(page), "wanted: the numbers of scale.txt in %s\n%s", name, cause)
 		assert.NotContains(t, string(page), "NaN")
 		assert.NotContains(t, string(page), "%!")
 	}

@@ -79,6 +79,8 @@ type bench struct {
 	out  io.Writer
 	bin  string // the built programs
 	each time.Duration
+
+	lines int // measured so far
 }
 
 func run(ctx context.Context, out io.Writer, only, numbers string, each time.Duration, args []string) (err error) {
@@ -92,7 +94,7 @@ func run(ctx context.Context, out io.Writer, only, numbers string, each time.Dur
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(bin)) }()
-	b := &bench{ctx, out, bin, each}
+	b := &bench{ctx: ctx, out: out, bin: bin, each: each}
 	log.Print("building the programs of the chapters")
 	command := exec.CommandContext(ctx, "go", "build", "-o", bin+string(os.PathSeparator),
 		"./01-install/servers", "./03-redis-store/pool", "./04-memstore", "./05-mongo-memcached")
@@ -101,9 +103,16 @@ func run(ctx context.Context, out io.Writer, only, numbers string, each time.Dur
 	}
 	b.machine()
 	for _, part := range chosen {
-		if err := b.part(part, sessions); err != nil {
+		err := b.part(part, sessions)
+		if ctx.Err() != nil {
+			return errors.New("stopped: the output is not complete")
+		}
+		if err != nil {
 			return fmt.Errorf("%s: %w", part, err)
 		}
+	}
+	if b.lines == 0 {
+		return errors.New("nothing was measured: install redis-server and memcached, or use -only mongo,memory")
 	}
 	b.load("after it, which includes its own")
 	fmt.Fprintf(b.out, "# %v for each case, %v in all\n", each, time.Since(began).Round(time.Second))

@@ -27,6 +27,7 @@ func (b *bench) print(name string, format string, args ...any) {
 	line := fmt.Sprintf(name+"\t"+format, args...)
 	log.Print(line)
 	fmt.Fprintln(b.out, line)
+	b.lines++
 }
 
 // fill stores so many sessions, and returns the cookies of a sample. It is quicker
