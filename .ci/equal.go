@@ -18,6 +18,7 @@ var (
 	pool            = "03-redis-store/pool"
 	login           = "03-redis-store/login"
 	frontend        = "02-cookie-basic/frontend"
+	inspect         = "01-install/inspect"
 	sessionPrograms = append([]string{pool}, chapters[1:]...)
 	counterPrograms = append([]string{pool}, chapters[2:]...)
 	serverPrograms  = []string{"03-redis-store", pool, "05-mongo-memcached"}

@@ -94,6 +94,8 @@ func (s *shell) run(st step) {
 		s.page.compare(st, s.startServers(match[3]))
 	case match != nil && (slices.Contains(chapters, match[2]) || match[2] == pool || match[2] == login):
 		s.runChapter(st, match[1], match[2], match[3])
+	case match != nil && match[2] == inspect:
+		s.page.compare(st, s.runInspect(match[1], match[3]))
 	case strings.HasPrefix(st.command, "curl "), strings.HasPrefix(st.command, "tail "): // of a cookie jar
 		s.runCurl(st)
 	case strings.HasPrefix(st.command, "^C"):
@@ -158,6 +160,16 @@ func (s *shell) runChapter(st step, assignments, folder, flags string) {
 		s.programs[addr], s.real["localhost"+addr] = p, free
 		s.page.checkShown(st, output)
 	}
+}
+
+// runInspect returns what the inspector prints in the folder of the cookie jars. It
+// looks only into the servers that its command names.
+func (s *shell) runInspect(assignments, args string) []string {
+	p := s.start([]string{"REDIS_ADDR=", "MEMCACHED_ADDR=", "MONGO_URI="}, assignments, inspect, args)
+	if !p.until(p.hasExited) {
+		s.t.Fatalf("%s does not exit; it prints\n%s", inspect, p.text())
+	}
+	return s.toShown(p.text())
 }
 
 // startOnFreePort starts a program, which then answers or has exited. When

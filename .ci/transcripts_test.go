@@ -16,7 +16,7 @@ import (
 func TestTranscripts(t *testing.T) {
 	t.Parallel()
 	needShell(t)
-	bin := build(t, append([]string{"01-install/servers", pool, login}, chapters...)...)
+	bin := build(t, append([]string{"01-install/servers", inspect, pool, login}, chapters...)...)
 	run := map[string]bool{} // the languages have the same ones
 	for _, p := range pages(t) {
 		session := p.chapter()
@@ -71,12 +71,18 @@ const (
 	count     = "$ curl -c jar -b jar http://localhost:8000/incr\n"
 	lost      = count + `{"error":"session store unavailable"}` + "\n"
 	stopRedis = "$ docker compose stop redis\n"
+	look      = "$ go run ./01-install/inspect jar\n"
+	inspected = "cookie     mysession, 161 of the 4,096 bytes that a browser keeps\n" +
+		"signed     2026-11-23 15:02:21 UTC, 1m2s ago, 23h58m58s to go with a MaxAge of 24h0m0s\n" +
+		"signature  right, with the development key, which everybody knows\n" +
+		"encrypted  no: whoever has it can read it\n" +
+		`value      "hello"  string  "world"` + "\n"
 )
 
 func TestTheCheckerFindsWrongTranscripts(t *testing.T) {
 	t.Parallel()
 	needShell(t)
-	bin := build(t, "01-install", "01-install/servers", "02-cookie-basic", "03-redis-store", "04-memstore")
+	bin := build(t, "01-install", "01-install/servers", inspect, "02-cookie-basic", "03-redis-store", "04-memstore")
 	for _, test := range []struct{ name, transcript, problem string }{
 		{"the chapter's program", visit + firstVisit + getBody + knownVisitor + logout + loggedOut + visit + firstVisit, ""},
 		{"two blocks", getBody + newVisitor + other + getBody + knownVisitor, ""},
@@ -92,6 +98,9 @@ func TestTheCheckerFindsWrongTranscripts(t *testing.T) {
 		{"the check-up without servers", "$ go run ./01-install\nGo         ok           go1.25.0\n…\n" +
 			"mongo      not running  localhost:27017, for chapter 05\n\n" +
 			"With Docker, this starts them:  docker compose up -d\nWithout it, stand-ins:          go run ./01-install/servers", ""},
+		{"a cookie", getBody + newVisitor + look + inspected, ""},
+		{"a stored session", counter + "$ REDIS_ADDR=localhost:6379 go run ./01-install/inspect jar\n…\nsession ID  RNYYOCHI…\n…\n" +
+			"stored      session_RNYYOCHI… in Redis: 23h59m56s to go\n" + `value       "count"  int  0`, ""},
 
 		{"wrong body", getBody + knownVisitor,
 			`02-cookie-basic/README.md:4: curl -c jar -b jar http://localhost:8000/hello does not print this: {"hello":"world","returning":true}`},
@@ -121,6 +130,9 @@ func TestTheCheckerFindsWrongTranscripts(t *testing.T) {
 		{"a stop that is not shown", counter + lost, `does not print this: {"error"`},
 		{"a start that is not shown", counter + stopRedis + lost + count + `{"count":1}`, `does not print this: {"count":1}`},
 		{"a server that no program here uses", visit + firstVisit + stopRedis, "transcripts cannot run this command: docker compose stop redis"},
+		{"wrong value in a cookie", getBody + newVisitor + look + strings.Replace(inspected, "world", "moon", 1), "does not print this: value"},
+		{"wrong age of a cookie", getBody + newVisitor + look + strings.Replace(inspected, "MaxAge of 24h", "MaxAge of 48h", 1), "does not print this: signed"},
+		{"a stored session that is not looked up", counter + look + "…\nstored      session_RNYYOCHI… in Redis: 23h59m56s to go\n…", "does not print this: stored"},
 		{"unknown command", "$ kill 1", "README.md:2: transcripts cannot run this command: kill 1"},
 		{"unknown program", "$ go run ./06-more", "transcripts cannot run this command: go run ./06-more"},
 		{"output of nothing", newVisitor + getBody, "starts with a command"},
