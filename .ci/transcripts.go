@@ -103,7 +103,7 @@ var masks = []struct {
 }{
 	{regexp.MustCompile(`mysession=[^;\s]+`), "mysession=(cookie)"},
 	{regexp.MustCompile(`[A-Z2-7]{52}`), "(ID)"},
-	{regexp.MustCompile(`\b[A-Z2-7]{8}…`), "(ID)…"},
+	{regexp.MustCompile(`[A-Z2-7]{8}…`), "(ID)…"},
 	{regexp.MustCompile(`\b20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC`), "(time)"},
 	{regexp.MustCompile(`\b(\d+h)?(\d+m)?\d+s (ago|to go)`), "(duration) $3"},
 	{regexp.MustCompile(`^Date: \w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT$`), "Date: (date)"},

@@ -186,13 +186,13 @@ func (r report) text() string {
 	}
 	r.sealed.print(line)
 	if r.ID != "" && !*full {
-		line("", "(cut short: who has the ID and the key is this visitor; -full shows it)")
+		line("", "(cut short: with the ID and the signing key, anybody can be this visitor; -full shows it)")
 	}
 	if r.ID != "" && r.Stored == nil {
 		line("stored", "not looked up: set REDIS_ADDR, MEMCACHED_ADDR or MONGO_URI (only its own program sees a memstore)")
 	}
 	for _, found := range r.Stored {
-		line("stored", found.Key+" in "+found.Server+": "+cmp.Or(found.Problem, found.Left))
+		line("stored", fmt.Sprintf("%s in %s, %s", found.Key, found.Server, cmp.Or(found.Problem, fmt.Sprintf("%d bytes: %s", found.Bytes, found.Left))))
 		found.sealed.print(line)
 	}
 	columns.Flush()

@@ -66,13 +66,13 @@ func TestTheSessionOfEachChapterIsShown(t *testing.T) {
 		{"02-cookie-basic", "/hello", nil, nil,
 			[]string{`(?m)^value +"hello"  string  "world"$`}, ""},
 		{"03-redis-store", "/incr", nil, []string{"REDIS_ADDR=" + redisserver.Addr(t)},
-			[]string{server + `Redis: 2[34]h\d+m\d+s to go$`, `"count"  int  0`}, "Redis: nothing there"},
+			[]string{server + `Redis, \d+ bytes: 2[34]h\d+m\d+s to go$`, `"count"  int  0`}, "Redis, nothing there"},
 		{"04-memstore", "/incr", nil, nil,
 			[]string{`stored +not looked up: .* \(only its own program sees a memstore\)`}, ""},
 		{"05-mongo-memcached", "/incr", []string{"-store", "memcached"}, []string{"MEMCACHED_ADDR=" + memcachedserver.Addr(t)},
-			[]string{server + "memcached: ", `"count"  int  0`, `(?s)right, with the development key.*right, with the development key`}, "memcached: nothing there"},
+			[]string{server + "memcached, 1\\d\\d bytes: ", `"count"  int  0`, `(?s)right, with the development key.*right, with the development key`}, "memcached, nothing there"},
 		{"05-mongo-memcached", "/incr", nil, []string{"MONGO_URI=" + mongoserver.URI(t)},
-			[]string{`(?m)^stored +[A-Z2-7]{8}… in MongoDB: saved \d+s ago, 2[34]h\d+m\d+s to go`, `"count"  int  0`}, "MongoDB: nothing there"},
+			[]string{`(?m)^stored +[A-Z2-7]{8}… in MongoDB, 1\d\d bytes: saved \d+s ago, 2[34]h\d+m\d+s to go`, `"count"  int  0`}, "MongoDB, nothing there"},
 	} {
 		if programs[test.folder] == "" {
 			programs[test.folder] = sessiontest.Build(t, "../../"+test.folder)
@@ -225,7 +225,7 @@ func TestAServerThatIsNotThereIsAFailure(t *testing.T) {
 	nowhere := []string{"REDIS_ADDR=127.0.0.1:1", "MEMCACHED_ADDR=127.0.0.1:1", "MONGO_URI=mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=100"}
 	status, output := run(t, nowhere, withID)
 	assert.Equal(t, 1, status)
-	for _, want := range []string{"session_AAAAAAAA… in Redis: cannot be read", "session_AAAAAAAA… in memcached: cannot be read", "AAAAAAAA… in MongoDB: cannot be read", "Redis: dial tcp 127.0.0.1:1: "} {
+	for _, want := range []string{"session_AAAAAAAA… in Redis, cannot be read", "session_AAAAAAAA… in memcached, cannot be read", "AAAAAAAA… in MongoDB, cannot be read", "Redis: dial tcp 127.0.0.1:1: "} {
 		assert.Contains(t, output, want)
 	}
 	status, output = run(t, nowhere, value)
@@ -252,7 +252,7 @@ func TestAnIDIsCutShortUnlessFull(t *testing.T) {
 		assert.NotContains(t, output, "-full")
 	}
 	_, output := run(t, env, value)
-	assert.Contains(t, output, "(cut short: who has the ID and the key is this visitor; -full shows it)")
+	assert.Contains(t, output, "(cut short: with the ID and the signing key, anybody can be this visitor; -full shows it)")
 }
 
 func TestEachWayToGiveACookieShowsTheSame(t *testing.T) {

@@ -21,6 +21,7 @@ const timeout = 2 * time.Second // for each answer of a server
 type stored struct {
 	Server string `json:"server"`
 	Key    string `json:"key"`
+	Bytes  int    `json:"bytes"`
 	Left   string `json:"left,omitempty"` // of its life
 	sealed
 	Problem string `json:"problem,omitempty"`
@@ -48,7 +49,7 @@ func lookUp(id, name string) (all []stored) {
 		case err != nil:
 			found.Problem, found.err = "cannot be read", fmt.Errorf("%s: %w", server.name, err)
 		default:
-			found.Left = left
+			found.Bytes, found.Left = len(data), left
 			if found.sealed, err = open(name, string(data)); err != nil { // Redis's are not sealed
 				found.sealed = unpack(data)
 			}
@@ -87,7 +88,7 @@ func fromMemcached(addrs, key string) (data []byte, left string, err error) {
 	if err != nil {
 		return nil, "", err
 	}
-	return item.Value, "memcached does not tell what is left of its life", nil
+	return item.Value, "it does not tell what is left of their life", nil
 }
 
 func fromMongo(uri, id string) (data []byte, _ string, err error) {
