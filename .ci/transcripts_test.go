@@ -100,7 +100,7 @@ func TestTheCheckerFindsWrongTranscripts(t *testing.T) {
 			"With Docker, this starts them:  docker compose up -d\nWithout it, stand-ins:          go run ./01-install/servers", ""},
 		{"a cookie", getBody + newVisitor + look + inspected, ""},
 		{"a stored session", counter + "$ REDIS_ADDR=localhost:6379 go run ./01-install/inspect jar\n…\nsession ID  RNYYOCHI…\n…\n" +
-			"stored      session_RNYYOCHI… in Redis: 23h59m56s to go\n" + `value       "count"  int  0`, ""},
+			"stored      session_RNYYOCHI… in Redis, 43 bytes: 23h59m56s to go\n" + `value       "count"  int  0`, ""},
 
 		{"wrong body", getBody + knownVisitor,
 			`02-cookie-basic/README.md:4: curl -c jar -b jar http://localhost:8000/hello does not print this: {"hello":"world","returning":true}`},

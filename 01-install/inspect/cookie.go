@@ -59,7 +59,7 @@ func open(name, text string) (c sealed, err error) {
 
 	c = unpack(payload)
 	signature, encrypted := "unknown: another key, another cookie name, or the cookie was changed", "no: whoever has it can read it"
-	if c.Values == nil && c.ID == "" {
+	if !c.readable() {
 		encrypted = "yes, or damaged: it takes the right SESSION_SECRET and ENCRYPTION_KEY to read it"
 	}
 	for _, key := range []struct{ name, secret string }{
@@ -71,19 +71,21 @@ func open(name, text string) (c sealed, err error) {
 		}
 		signature = "right, with " + key.name
 		encryptionKey := os.Getenv("ENCRYPTION_KEY")
-		if encrypted[0] == 'y' && encryptionKey != "" && decode(name, text, key.secret, encryptionKey, &payload) == nil {
-			if c = unpack(payload); c.Values != nil || c.ID != "" {
+		if !c.readable() && encryptionKey != "" && decode(name, text, key.secret, encryptionKey, &payload) == nil {
+			if c = unpack(payload); c.readable() {
 				encrypted = "yes, with ENCRYPTION_KEY"
 			}
 		}
 	}
-	if c.Values == nil {
-		c.Note = "" // Encrypted has told
+	if !c.readable() {
+		c.Note = "" // Encrypted says it
 	}
 	signed := time.Unix(int64(seconds), 0).UTC()
 	c.Signed, c.Signature, c.Encrypted = &signed, signature, encrypted
 	return c, nil
 }
+
+func (c sealed) readable() bool { return c.ID != "" || c.Values != nil }
 
 // decode verifies and decrypts, whatever the age, and leaves the payload as it is.
 func decode(name, text, signingKey, encryptionKey string, payload *[]byte) error {

@@ -45,7 +45,7 @@ type report struct {
 
 func main() {
 	flag.Parse()
-	text, err := input(flag.Arg(0))
+	text, err := input(flag.Args())
 	if err == nil {
 		err = show(text)
 	}
@@ -93,12 +93,14 @@ func inspect(text string) (r report, err error) {
 }
 
 // input returns what the argument stands for: standard input, a file, or itself.
-func input(arg string) (string, error) {
+func input(args []string) (string, error) {
+	if len(args) != 1 {
+		return "", errors.New("expected, after the flags: a cookie's value, a Cookie: or Set-Cookie: line in quotes, curl's cookie jar, or - for standard input")
+	}
 	var text []byte
 	var err error
+	arg := args[0]
 	switch info, statErr := os.Stat(arg); {
-	case arg == "":
-		err = errors.New("what shall I look at? A cookie's value, a Cookie: or Set-Cookie: line, curl's cookie jar, or - for standard input")
 	case arg == "-":
 		text, err = io.ReadAll(os.Stdin)
 	case statErr == nil && !info.IsDir():

@@ -153,7 +153,7 @@ func strange() map[any]any {
 	gob.Register(member{})
 	gob.Register([]item{})
 	gob.Register(&http.Cookie{})
-	return map[any]any{"member": member{"Ann", 30}, "cart": []item{{1}, {2}}, "pointer": &http.Cookie{Name: "x"}, "count": 7, "more": map[string]any{"deep": member{}}}
+	return map[any]any{"member": member{"Ann", 30}, "cart": []item{{1}, {2}}, "pointer": &http.Cookie{Name: "x"}, "count": 7, "more": map[string]any{"deep": member{}, "red": "\x1b[31m"}}
 }
 
 func TestAnUnknownTypeIsNamedAndTheOtherValuesAreShown(t *testing.T) {
@@ -168,7 +168,7 @@ func TestAnUnknownTypeIsNamedAndTheOtherValuesAreShown(t *testing.T) {
 value  "cart"  []main.item  [(unknown type main.item) (unknown type main.item)]
 value  "count"  int  7
 value  "member"  `+member+`  (unknown type `+member+`)
-value  "more"  map[string]any  map[deep:(unknown type `+member+`)]
+value  "more"  map[string]any  map[deep:(unknown type `+member+`) red:?[31m]
 value  "pointer"  *http.Cookie  (unknown type *http.Cookie)
 `)
 
@@ -197,7 +197,7 @@ func TestASessionInJSONIsShown(t *testing.T) {
 	assert.Contains(t, output, "value  \"count\"  float64  1\nvalue  \"user\"  map[string]any  map[Age:30 Name:Ann]\nnote  this is JSON")
 }
 
-func TestNothingIsWritten(t *testing.T) {
+func TestNothingIsWrittenToTheStore(t *testing.T) {
 	t.Parallel()
 	server := redisserver.Run(t)
 	store, err := redis.NewStore(1, "tcp", server.Addr(), "", "", sessiontest.Secret)
@@ -211,6 +211,10 @@ func TestNothingIsWritten(t *testing.T) {
 	assert.Contains(t, output, `"world"`)
 	assert.Equal(t, before, server.Dump())
 	assert.InDelta(t, life, server.TTL(key), 60e9, "wanted: no new life for the key")
+
+	require.NoError(t, server.Set(key, "no gob"))
+	_, output = run(t, []string{"REDIS_ADDR=" + server.Addr()}, value)
+	assert.Contains(t, output, "in Redis, 6 bytes: no end\nnote  neither gob nor JSON: ")
 }
 
 func TestAServerThatIsNotThereIsAFailure(t *testing.T) {
@@ -313,7 +317,7 @@ func TestWhatIsNoSessionCookieSaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	good := save(t, cookie.NewStore(sessiontest.Secret), map[any]any{"hello": "world"})
 	for arg, want := range map[string]string{
-		"":                     "what shall I look at?",
+		"":                     "it is empty, as after a logout",
 		good[:len(good)/2]:     "no session cookie: ",
 		good[:len(good)/8*4]:   "its signature has 0 of 32 bytes, so it was cut or changed",
 		good[:len(good)-4]:     "of 32 bytes, so it was cut or changed",
@@ -330,6 +334,9 @@ func TestWhatIsNoSessionCookieSaysWhatIsWrong(t *testing.T) {
 			assert.Contains(t, output, "\nexpected: base64 of time|values|signature")
 		}
 	}
+	status, output := run(t, nil, good, "-json")
+	assert.Equal(t, 1, status, output)
+	assert.Contains(t, output, "expected, after the flags: a cookie's value")
 }
 
 // seeds are payloads of real sessions, and one that only a forger makes.

@@ -88,7 +88,7 @@ func fromMemcached(addrs, key string) (data []byte, left string, err error) {
 	if err != nil {
 		return nil, "", err
 	}
-	return item.Value, "it does not tell what is left of their life", nil
+	return item.Value, "it does not say how long they stay", nil
 }
 
 func fromMongo(uri, id string) (data []byte, _ string, err error) {
