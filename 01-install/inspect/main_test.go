@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"gin-sessions-tutorial/01-install/servers/memcachedserver"
 	"gin-sessions-tutorial/01-install/servers/mongoserver"
@@ -23,6 +24,7 @@ import (
 	"github.com/gin-contrib/sessions"
 	"github.com/gin-contrib/sessions/cookie"
 	"github.com/gin-contrib/sessions/redis"
+	"github.com/gorilla/securecookie"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -119,6 +121,23 @@ func TestTheKeyOfTheSignatureIsNamed(t *testing.T) {
 	assert.Contains(t, output, `"world"`, "wanted: the values, which need no key")
 	_, output = run(t, []string{"SESSION_SECRET=" + otherKey}, "-name", "other", value)
 	assert.Contains(t, output, "unknown: another key", "wanted: a signature that covers the cookie's name")
+}
+
+func TestTheAgeAndTheSizeAreShown(t *testing.T) {
+	t.Parallel()
+	env := []string{"SESSION_SECRET=" + string(sessiontest.Secret)}
+	value := sessiontest.Aged(t, save(t, cookie.NewStore(sessiontest.Secret), map[any]any{"hello": "world"}), 48*time.Hour)
+
+	_, output := run(t, env, value)
+	assert.Regexp(t, `UTC, 48h\d+m\d+s ago: too old for a MaxAge of 24h0m0s\nsignature  right, with SESSION_SECRET\n`, output)
+	_, output = run(t, env, "-age", "72h", value)
+	assert.Regexp(t, `UTC, 48h\d+m\d+s ago, 2[34]h\d+m\d+s to go with a MaxAge of 72h0m0s\n`, output)
+
+	value, err := securecookie.New(sessiontest.Secret, nil).MaxLength(0).Encode(sessiontest.CookieName, map[any]any{"text": strings.Repeat("x", 3000)})
+	require.NoError(t, err)
+	_, output = run(t, env, value)
+	assert.Contains(t, output, fmt.Sprintf("mysession, %d bytes: browsers keep 4,096 and drop this cookie\n", len("mysession"+value)))
+	assert.Contains(t, output, "right, with SESSION_SECRET\n", "wanted: any size, because a stored session may have a higher limit")
 }
 
 func TestAnEncryptedCookieIsReadWithBothKeys(t *testing.T) {
