@@ -73,7 +73,6 @@ type deployed struct {
 	t         *testing.T
 	dir       string
 	program   string
-	env       []string
 	instances [2]*process
 	redis     *process
 	redisAddr string
