@@ -190,6 +190,10 @@ func (m measured) visitors(w words) string {
 					cells = append(cells, "–")
 					continue
 				}
+				if m.of("visits", "%s", name) == 0 {
+					cells = append(cells, w.allFail)
+					continue
+				}
 				cell := thousands(rounded(m.of("visits/s", "%s", name))) + "/s, " + milliseconds(m.of("p99-µs", "%s", name)/1000)
 				if failed := m.of("failed", "%s", name); failed > 0 {
 					cell += fmt.Sprintf(w.failed, max(1, math.Round(100*failed/(failed+m.of("visits", "%s", name)))))

@@ -46,6 +46,7 @@ Stored/Redis/1000	307 B/session	13 process-MB	0.1 filling-s	4000 visits/s	250 me
 Stored/Redis/1000000	200 B/session	300 process-MB	5 filling-s	4000 visits/s	300 median-µs	800 p99-µs	900 worst-µs	0 failed	400 visits
 Restart/Redis/1000000	6000 first-ms	9 refused	1000000 kept
 Visitors/Redis/1/100	4444 visits/s	9000 median-µs	20000 p99-µs	90000 worst-µs	10 failed	90 visits	50 server-cpu-µs/visit	250 network-B/visit
+Visitors/FerretDB/2/1000	0 visits/s	0 median-µs	0 p99-µs	0 worst-µs	99 failed	0 visits
 Cluster/1/1	5000 visits/s	9 median-µs	9000 p99-µs	9 worst-µs	0 failed	9 visits	40 server-cpu-µs/visit	250 network-B/visit
 Cluster/1/2	6000 visits/s	9 median-µs	7000 p99-µs	9 worst-µs	0 failed	9 visits	30 server-cpu-µs/visit	250 network-B/visit
 Cluster/3/1	5500 visits/s	9 median-µs	8000 p99-µs	9 worst-µs	0 failed	9 visits	45 server-cpu-µs/visit	250 network-B/visit
@@ -67,6 +68,7 @@ func TestTheTablesOfScaleSayWhatWasMeasured(t *testing.T) {
 	assert.Contains(t, m.stored(w), "\n| Redis | 1,000 | 310 | 13 MB | 0.25 ms | 0.70 ms | – |\n| Redis | 100,000 | – | – | – | – | – |\n| Redis | 1,000,000 | 200 | 300 MB | 0.30 ms | 0.80 ms | 6.0 s |\n")
 	assert.Contains(t, m.stored(w), "| 8.0 ms, empty |\n", "a restart that keeps nothing")
 	assert.Contains(t, m.visitors(w), "\n| Redis | 1 | – | – | 4,400/s, 20 ms, 10 % fail | – |\n| Redis | 2 | – | – | – | – |\n")
+	assert.Contains(t, m.visitors(w), "\n| FerretDB | 2 | – | – | – | all fail |\n")
 	assert.Contains(t, m.expiry(w), "|\n| memcached | a second | 0.70 ms | 0.90 ms | 4.0 ms | 5.0 ms | 40,000 |\n")
 	assert.Contains(t, m.cluster(w), "\n| 1 | 6,000 | 7.0 ms | 30 µs |\n| 3 | 5,500 | 8.0 ms | 45 µs |\n", "of each the best round")
 	assert.Equal(t, "2 cores\n", m.notes)

@@ -4,7 +4,7 @@ package main
 type words struct {
 	memory                                     string // the store's name
 	stored, visitors, expiry, cluster, sums    []string
-	startsOver, failed                         string
+	startsOver, failed, allFail                string
 	within                                     [2]string
 	redis, memcached, ferret, inMemory, cookie string // what limits them
 	until                                      string
@@ -28,6 +28,7 @@ var languages = map[string]words{
 		sums:       []string{"sessions", "memory", "visits a second", "of one core", "network", "restart", "nodes"},
 		startsOver: ", empty",
 		failed:     ", %.0f %% fail",
+		allFail:    "all fail",
 		within:     [2]string{"a minute", "a second"},
 		redis: "- **Redis: the restart, and its one core.** It takes %s to read a million sessions again, and its " +
 			"visitors get a 503 until then. A visit keeps its core busy for %s µs, so one Redis answers about %s visits a second at most, " +
@@ -52,6 +53,7 @@ var languages = map[string]words{
 		sums:       []string{"session 数", "内存", "每秒访问数", "占一个核", "网络", "重启", "节点数"},
 		startsOver: "，已清空",
 		failed:     "，%.0f %% 失败",
+		allFail:    "全部失败",
 		within:     [2]string{"一分钟", "一秒"},
 		redis: "- **Redis：重启，以及只用一个核。** 重启后要花 %s 才能把一百万个 session 读回来，在此之前访客只能得到 503。" +
 			"一次访问要占用它的核 %s µs，所以不管前面有多少个实例，一个 Redis 每秒最多处理约 %s 次访问。" +

@@ -9,7 +9,7 @@ import (
 	"log"
 	"net"
 	"net/http"
-	"path/filepath"
+	"os"
 	"strings"
 	"time"
 
@@ -351,6 +351,7 @@ func (b *bench) cluster() error {
 func (b *bench) startCluster(count int) (nodes []*process, addrs []string, err error) {
 	const slots = 16384
 	var conns []redigo.Conn
+	var buses []string // the ports for each other
 	for i := range count {
 		addr, err := freeAddr()
 		if err != nil {
@@ -368,8 +369,12 @@ func (b *bench) startCluster(count int) (nodes []*process, addrs []string, err e
 		if err != nil {
 			return nodes, nil, err
 		}
-		args := append(redisArgs(host, port, b.bin), "--appenddirname", "node-"+port, "--cluster-config-file", filepath.Join(b.bin, "node-"+port+".conf"),
-			"--cluster-enabled", "yes", "--cluster-port", busPort, "--cluster-announce-ip", host)
+		dir, err := os.MkdirTemp(b.bin, "node-")
+		if err != nil {
+			return nodes, nil, err
+		}
+		buses = append(buses, busPort)
+		args := append(redisArgs(host, port, dir), "--cluster-enabled", "yes", "--cluster-port", busPort, "--cluster-announce-ip", host)
 		node, err := b.start(addr, nil, "redis-server", args...)
 		if err != nil {
 			return nodes, nil, err
@@ -390,11 +395,7 @@ func (b *bench) startCluster(count int) (nodes []*process, addrs []string, err e
 			if err != nil {
 				return nodes, nil, err
 			}
-			buses, err := redigo.Strings(conns[0].Do("CONFIG", "GET", "cluster-port"))
-			if err != nil {
-				return nodes, nil, err
-			}
-			commands = append(commands, []any{"MEET", firstHost, firstPort, buses[1]})
+			commands = append(commands, []any{"MEET", firstHost, firstPort, buses[0]})
 		}
 		for _, command := range commands {
 			if _, err := conn.Do("CLUSTER", command...); err != nil {
