@@ -105,6 +105,8 @@ func input(args []string) (string, error) {
 		text, err = io.ReadAll(os.Stdin)
 	case statErr == nil && !info.IsDir():
 		text, err = os.ReadFile(arg)
+	case len(arg) < 60 && !strings.ContainsAny(arg, ":="): // shorter than any signature in a cookie
+		err = fmt.Errorf("there is no file %q here, and the cookie of a session is longer", arg)
 	default:
 		return arg, nil
 	}

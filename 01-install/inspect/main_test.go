@@ -344,7 +344,7 @@ func TestWhatIsNoSessionCookieSaysWhatIsWrong(t *testing.T) {
 		"Zm9vfGJhcnxiYXo=":     "it does not begin with the time of its signature",
 		"Set-Cookie: mysession=; Path=/; Max-Age=0": "it is empty, as after a logout",
 		"Cookie: a=1; b=2":                          "no cookie mysession, but a, b: -name chooses one",
-		"no/such/jar":                               "it is not base64",
+		"no/such/jar":                               `there is no file "no/such/jar" here`,
 	} {
 		status, output := run(t, nil, arg)
 		assert.Equal(t, 1, status, arg)
