@@ -16,6 +16,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"time"
 
 	"github.com/gin-contrib/cors"
 	"github.com/gin-contrib/sessions"
@@ -51,10 +52,29 @@ func main() {
 	}
 
 	failed := make(chan error)
-	go func() { failed <- http.ListenAndServe(addr, api) }()
-	go func() { failed <- http.ListenAndServe(pageAddr, page("http://localhost:"+port)) }()
+	for _, server := range []*http.Server{newServer(addr, api), newServer(pageAddr, page("http://localhost:"+port))} {
+		listener, err := net.Listen("tcp", server.Addr)
+		if err != nil {
+			log.Fatalf(cannotServe, err)
+		}
+		go func() { failed <- server.Serve(listener) }()
+	}
 	log.Printf("open http://localhost:%s in a browser", pagePort)
-	log.Fatalf("cannot serve: %v\nADDR=localhost:9000 PAGE_ADDR=localhost:9001 listen on other ports.", <-failed)
+	log.Fatalf(cannotServe, <-failed)
+}
+
+const cannotServe = "cannot serve: %v\nADDR=localhost:9000 PAGE_ADDR=localhost:9001 listen on other ports."
+
+// newServer has timeouts: a slow client cannot keep its connection for ever.
+func newServer(addr string, handler http.Handler) *http.Server {
+	return &http.Server{
+		Addr:              addr,
+		Handler:           handler,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       30 * time.Second, // with the body
+		WriteTimeout:      30 * time.Second, // of the answer
+		IdleTimeout:       2 * time.Minute,
+	}
 }
 
 // newRouter is the API, for pages of these origins.
@@ -105,11 +125,11 @@ func allowAny() gin.HandlerFunc {
 }
 
 // addRoutes adds the routes for one way to call the API, with a cookie of its own.
-func addRoutes(r *gin.Engine, way string, secret []byte, options sessions.Options, cors ...gin.HandlerFunc) {
+func addRoutes(r *gin.Engine, way string, secret []byte, options sessions.Options, middleware ...gin.HandlerFunc) {
 	store := cookie.NewStore(secret)
 	store.(interface{ MaxAge(seconds int) }).MaxAge(maxAge)
 	store.Options(options)
-	routes := r.Group("/api/"+way, cors...) // before the session: a preflight has no cookie
+	routes := r.Group("/api/"+way, middleware...) // before the session: a preflight has no cookie
 	routes.Use(noStore, sessions.Sessions("mysession-"+way, store))
 	routes.OPTIONS("/name") // without this route, no middleware of a group sees the preflight
 	routes.GET("/name", getName)
@@ -122,6 +142,7 @@ type visitor struct {
 
 // setName keeps a name in the session, as a login does with a user.
 func setName(c *gin.Context) {
+	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, 4096)
 	var v visitor
 	if err := c.ShouldBindJSON(&v); err != nil {
 		c.JSON(http.StatusBadRequest, gin.H{"error": "wanted: a name of 100 letters at most"})

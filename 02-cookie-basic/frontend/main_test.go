@@ -319,7 +319,7 @@ func TestAPreflightFindsNoMiddlewareOfAGroup(t *testing.T) {
 func TestBadInputIsABadRequest(t *testing.T) {
 	t.Parallel()
 	api := serve(t, true)
-	for _, body := range []string{"", "name=Ann", `{}`, `{"name":""}`, `{"name":"` + strings.Repeat("ä", 101) + `"}`} {
+	for _, body := range []string{"", "name=Ann", `{}`, `{"name":""}`, `{"name":"` + strings.Repeat("ä", 101) + `"}`, strings.Repeat(" ", 4096) + `{"name":"Ann"}`} {
 		got, _ := open(t, api, true).fetch(http.MethodPost, api+"/api/lax/name", "application/json", body, true)
 		assert.Equal(t, http.StatusBadRequest, got.Status, body)
 		assert.Empty(t, got.Cookies)
@@ -362,6 +362,7 @@ func TestTheProgram(t *testing.T) {
 	status, output := sessiontest.Run(t, append(env, "ADDR="+sessiontest.FreeAddr())) // PAGE_ADDR is taken
 	assert.Equal(t, 1, status)
 	assert.Contains(t, output, "cannot serve: listen tcp "+strings.TrimPrefix(env[0], "PAGE_ADDR="))
+	assert.NotContains(t, output, "open http://", "wanted: an invitation only when both ports are open")
 	for _, variable := range []string{"ADDR", "PAGE_ADDR"} {
 		status, output = sessiontest.Run(t, append(env, variable+"=localhost"))
 		assert.Equal(t, 1, status)

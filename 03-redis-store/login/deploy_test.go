@@ -104,4 +104,8 @@ func TestHealthAsksTheProgram(t *testing.T) {
 	status, output = sessiontest.Run(t, []string{"ADDR=" + sessiontest.FreeAddr()}, "-health")
 	assert.Equal(t, 1, status)
 	assert.Contains(t, output, "dial tcp")
+	other := sessiontest.Serve(t, http.NotFoundHandler())
+	status, output = sessiontest.Run(t, []string{"ADDR=" + strings.TrimPrefix(other, "http://")}, "-health")
+	assert.Equal(t, 1, status, "wanted: unhealthy, because another program listens there")
+	assert.Contains(t, output, "404")
 }

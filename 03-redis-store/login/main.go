@@ -40,8 +40,12 @@ func main() {
 	listenAddr := cmp.Or(os.Getenv("ADDR"), "localhost:8000")
 	if *health {
 		client := http.Client{Timeout: 2 * time.Second}
-		if _, err := client.Get("http://" + listenAddr + "/login"); err != nil { // a page that needs no Redis
+		answer, err := client.Get("http://" + listenAddr + "/login") // a page that needs no Redis
+		if err != nil {
 			log.Fatal(err)
+		}
+		if answer.Body.Close(); answer.StatusCode != http.StatusOK {
+			log.Fatal(answer.Status)
 		}
 		return
 	}
@@ -62,7 +66,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := serve(ctx, listenAddr, s.router()); err != nil {
-		log.Fatalf("cannot serve: %v\nADDR=localhost:9000 listens on another port.", err)
+		log.Fatal(err)
 	}
 }
 
@@ -87,12 +91,15 @@ func serve(ctx context.Context, addr string, handler http.Handler) error {
 	go func() { failed <- server.ListenAndServe() }()
 	select {
 	case err := <-failed:
-		return err
+		return fmt.Errorf("cannot serve: %w (ADDR=localhost:9000 listens on another port)", err)
 	case <-ctx.Done():
 	}
 	finish, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	return server.Shutdown(finish)
+	if err := server.Shutdown(finish); err != nil {
+		return fmt.Errorf("requests were cut off: %w", err)
+	}
+	return nil
 }
 
 // newPool keeps the connections to Redis, for the sessions and for the accounts, as
@@ -102,7 +109,7 @@ func newPool(addr string, timeout time.Duration) *redigo.Pool {
 		MaxIdle:         50,
 		MaxActive:       200,
 		Wait:            true,
-		IdleTimeout:     time.Minute, // unused for longer, it may be dead: then a new one
+		IdleTimeout:     4 * time.Minute,
 		MaxConnLifetime: 10 * time.Minute,
 		Dial: func() (redigo.Conn, error) {
 			return redigo.Dial("tcp", addr,
@@ -112,6 +119,15 @@ func newPool(addr string, timeout time.Duration) *redigo.Pool {
 				redigo.DialUsername(os.Getenv("REDIS_USERNAME")),
 				redigo.DialPassword(os.Getenv("REDIS_PASSWORD")),
 			)
+		},
+		// After a second without use: so an idle connection that Redis has lost in a
+		// restart costs no request a 503.
+		TestOnBorrow: func(conn redigo.Conn, lastUsed time.Time) error {
+			if time.Since(lastUsed) < time.Second {
+				return nil
+			}
+			_, err := conn.Do("PING")
+			return err
 		},
 	}
 }

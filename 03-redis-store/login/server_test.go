@@ -76,6 +76,19 @@ func TestNothingIsHalfDone(t *testing.T) {
 	site.loggedIn(t, "Bob", bobName, goodPassword) // the account is whole, so he can
 }
 
+func TestAConnectionThatRedisHasLostIsNotUsed(t *testing.T) {
+	server := redisserver.Run(t)
+	pool := newPool(server.Addr(), time.Minute)
+	defer pool.Close()
+	conn, err := pool.Dial()
+	require.NoError(t, err)
+	require.NoError(t, pool.TestOnBorrow(conn, time.Now().Add(-2*time.Second)))
+	server.Close()
+	require.NoError(t, server.Restart())
+	assert.NoError(t, pool.TestOnBorrow(conn, time.Now()), "wanted: no PING between requests that follow each other")
+	assert.Error(t, pool.TestOnBorrow(conn, time.Now().Add(-2*time.Second)), "wanted: a new connection, and no 503")
+}
+
 func TestOneRoundTripMoreThanTheStores(t *testing.T) {
 	server := redisserver.Run(t)
 	site := start(t, server.Addr())
