@@ -25,7 +25,7 @@ type sealed struct {
 	Signature string     `json:"signature,omitempty"`
 	Encrypted string     `json:"encrypted,omitempty"`
 	ID        string     `json:"id,omitempty"`
-	Values    []value    `json:"values,omitempty"`
+	Values    []value    `json:"values,omitzero"` // not nil: could be read
 	Note      string     `json:"note,omitempty"`
 }
 
@@ -62,10 +62,21 @@ func open(name, text string) (c sealed, err error) {
 	if !c.readable() {
 		encrypted = "yes, or damaged: it takes the right SESSION_SECRET and ENCRYPTION_KEY to read it"
 	}
-	for _, key := range []struct{ name, secret string }{
+	type key struct{ name, secret string }
+	keys := []key{
 		{"SESSION_SECRET", os.Getenv("SESSION_SECRET")},
 		{"the development key, which everybody knows", "development only: everybody knows"},
-	} {
+	}
+	if file := os.Getenv("SESSION_SECRET_FILE"); file != "" {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			return c, fmt.Errorf("SESSION_SECRET_FILE: %w", err)
+		}
+		for i, secret := range strings.Split(strings.TrimSpace(string(content)), "\n") {
+			keys = append(keys, key{fmt.Sprintf("line %d of SESSION_SECRET_FILE", i+1), strings.TrimSpace(secret)})
+		}
+	}
+	for _, key := range keys {
 		if decode(name, text, key.secret, "", &payload) != nil {
 			continue
 		}

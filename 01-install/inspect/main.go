@@ -6,7 +6,8 @@
 //	curl -i http://localhost:8000/hello | go run ./01-install/inspect -
 //	REDIS_ADDR=localhost:6379 go run ./01-install/inspect jar   # or MEMCACHED_ADDR, MONGO_URI
 //
-// SESSION_SECRET and ENCRYPTION_KEY are the keys to try. Flags come first: -h lists them.
+// SESSION_SECRET, the lines of SESSION_SECRET_FILE, and ENCRYPTION_KEY are the keys to
+// try. Flags come first: -h lists them.
 package main
 
 import (
@@ -105,7 +106,7 @@ func input(args []string) (string, error) {
 		text, err = io.ReadAll(os.Stdin)
 	case statErr == nil && !info.IsDir():
 		text, err = os.ReadFile(arg)
-	case len(arg) < 60 && !strings.ContainsAny(arg, ":="): // shorter than any signature in a cookie
+	case arg != "" && len(arg) < 60 && !strings.ContainsAny(arg, ":="): // shorter than any signature in a cookie
 		err = fmt.Errorf("there is no file %q here, and the cookie of a session is longer", arg)
 	default:
 		return arg, nil
@@ -113,7 +114,8 @@ func input(args []string) (string, error) {
 	return string(text), err
 }
 
-// find returns the cookie called cookieName from the text, or the only one.
+// find returns the cookie called cookieName from the text, or the only one. Of some
+// with this name, a browser keeps the last Set-Cookie, and a server reads the first Cookie.
 func find(text string) (*http.Cookie, error) {
 	var cookies []*http.Cookie
 	for line := range strings.Lines(text) {
@@ -129,20 +131,36 @@ func find(text string) (*http.Cookie, error) {
 			request := http.Request{Header: http.Header{"Cookie": {rest}}}
 			cookies = append(cookies, request.Cookies()...)
 		case len(fields) == 7: // a line of a jar
-			cookies = append(cookies, &http.Cookie{Name: fields[5], Value: fields[6]})
+			cookies = append(cookies, &http.Cookie{Name: fields[5], Value: fields[6], Domain: strings.TrimPrefix(fields[0], "#HttpOnly_") + fields[2]})
 		}
 	}
-	var names []string
+	var found *http.Cookie
+	var names, hosts []string
 	for _, cookie := range cookies {
-		if cookie.Name == *cookieName || len(cookies) == 1 {
-			return cookie, nil
+		names = append(names, strings.Map(printable, cookie.Name))
+		if cookie.Name != *cookieName && len(cookies) > 1 {
+			continue
 		}
-		names = append(names, cookie.Name)
+		if found == nil || cookie.Raw != "" { // Raw: of a Set-Cookie line
+			found = cookie
+		}
+		if cookie.Raw == "" && cookie.Domain != "" { // of a jar
+			hosts = append(hosts, strings.Map(printable, cookie.Domain))
+		}
 	}
-	if names != nil {
+	switch {
+	case len(hosts) > 1:
+		return nil, fmt.Errorf("the jar has a %s for each of %s: give me the value of one", *cookieName, strings.Join(hosts, ", "))
+	case found != nil:
+		return found, nil
+	case names != nil:
 		return nil, fmt.Errorf("no cookie %s, but %s: -name chooses one", *cookieName, strings.Join(names, ", "))
 	}
-	return &http.Cookie{Name: *cookieName, Value: strings.TrimPrefix(strings.TrimSpace(text), *cookieName+"=")}, nil
+	text = strings.TrimSpace(text)
+	if name, value, ok := strings.Cut(text, "="); ok && strings.Trim(value, "=") != "" { // base64 ends with =
+		return &http.Cookie{Name: name, Value: value}, nil
+	}
+	return &http.Cookie{Name: *cookieName, Value: strings.TrimPrefix(text, *cookieName+"=")}, nil
 }
 
 // missing says which attributes a Set-Cookie line lacks, and what that means.
@@ -234,6 +252,9 @@ func (c sealed) print(line func(cells ...string)) {
 // left says how old something is, and what is left of its life.
 func left(made time.Time) string {
 	ago, toGo := time.Since(made).Round(time.Second), time.Until(made.Add(*age)).Round(time.Second)
+	if ago < 0 {
+		return "in the future: forged, or a clock is wrong"
+	}
 	if toGo < 0 {
 		return fmt.Sprintf("%s ago: too old for a MaxAge of %s", ago, *age)
 	}

@@ -6,6 +6,8 @@ import (
 	"encoding/gob"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -40,7 +42,7 @@ var (
 // ("NAME=value"). Two spaces are between the columns of its output.
 func run(t *testing.T, env []string, args ...string) (status int, output string) {
 	t.Helper()
-	none := []string{"SESSION_SECRET=", "ENCRYPTION_KEY=", "REDIS_ADDR=", "MEMCACHED_ADDR=", "MONGO_URI="}
+	none := []string{"SESSION_SECRET=", "SESSION_SECRET_FILE=", "ENCRYPTION_KEY=", "REDIS_ADDR=", "MEMCACHED_ADDR=", "MONGO_URI="}
 	status, output = sessiontest.Run(t, append(none, env...), args...)
 	return status, regexp.MustCompile(" {2,}").ReplaceAllString(output, "  ")
 }
@@ -121,6 +123,14 @@ func TestTheKeyOfTheSignatureIsNamed(t *testing.T) {
 	assert.Contains(t, output, `"world"`, "wanted: the values, which need no key")
 	_, output = run(t, []string{"SESSION_SECRET=" + otherKey}, "-name", "other", value)
 	assert.Contains(t, output, "unknown: another key", "wanted: a signature that covers the cookie's name")
+
+	file := filepath.Join(t.TempDir(), "secret")
+	require.NoError(t, os.WriteFile(file, []byte(string(sessiontest.Secret)+"\r\n"+otherKey+"\n"), 0o600))
+	_, output = run(t, []string{"SESSION_SECRET_FILE=" + file}, value)
+	assert.Contains(t, output, "right, with line 2 of SESSION_SECRET_FILE\n")
+	status, output = run(t, []string{"SESSION_SECRET_FILE=" + file + "/none"}, value)
+	assert.Equal(t, 1, status, output)
+	assert.Contains(t, output, "SESSION_SECRET_FILE: open ")
 }
 
 func TestTheAgeAndTheSizeAreShown(t *testing.T) {
@@ -132,6 +142,8 @@ func TestTheAgeAndTheSizeAreShown(t *testing.T) {
 	assert.Regexp(t, `UTC, 48h\d+m\d+s ago: too old for a MaxAge of 24h0m0s\nsignature  right, with SESSION_SECRET\n`, output)
 	_, output = run(t, env, "-age", "72h", value)
 	assert.Regexp(t, `UTC, 48h\d+m\d+s ago, 2[34]h\d+m\d+s to go with a MaxAge of 72h0m0s\n`, output)
+	_, output = run(t, env, sessiontest.Aged(t, value, -72*time.Hour))
+	assert.Contains(t, output, " UTC, in the future: forged, or a clock is wrong\n")
 
 	value, err := securecookie.New(sessiontest.Secret, nil).MaxLength(0).Encode(sessiontest.CookieName, map[any]any{"text": strings.Repeat("x", 3000)})
 	require.NoError(t, err)
@@ -236,17 +248,46 @@ func TestNothingIsWrittenToTheStore(t *testing.T) {
 	assert.Contains(t, output, "in Redis, 6 bytes: no end\nnote  neither gob nor JSON: ")
 }
 
+func TestASessionThatExpiresWhileItIsReadIsGone(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer listener.Close()
+	go func() {
+		if conn, err := listener.Accept(); err == nil {
+			defer conn.Close()
+			fmt.Fprint(conn, "$6\r\nno gob\r\n:-2\r\n") // the answers to GET and TTL
+			_, _ = io.Copy(io.Discard, conn)
+		}
+	}()
+	status, output := run(t, []string{"REDIS_ADDR=" + listener.Addr().String()}, withID(t))
+	assert.Equal(t, 0, status, output)
+	assert.Contains(t, output, "in Redis, nothing there: it expired")
+}
+
+// withID returns a cookie with the session ID AAAA….
+func withID(t *testing.T) string {
+	var payload bytes.Buffer
+	require.NoError(t, gob.NewEncoder(&payload).Encode(strings.Repeat("A", 52)))
+	text := "1795446141|" + base64.URLEncoding.EncodeToString(payload.Bytes()) + "|" + strings.Repeat("s", 32)
+	return base64.URLEncoding.EncodeToString([]byte(text))
+}
+
+func TestAnAddressThatIsNoHostAndPortIsRefusedWithoutItsPassword(t *testing.T) {
+	t.Parallel()
+	for _, addr := range []string{"redis://alice:burrow@127.0.0.1:1", "127.0.0.1:1,127.0.0.1:2"} {
+		status, output := run(t, []string{"REDIS_ADDR=" + addr}, withID(t))
+		assert.Equal(t, 1, status, output)
+		assert.Contains(t, output, "Redis: REDIS_ADDR is host:port, of a cluster that of the node with the session")
+		assert.NotContains(t, output, "burrow")
+	}
+}
+
 func TestAServerThatIsNotThereIsAFailure(t *testing.T) {
 	t.Parallel()
 	value := save(t, cookie.NewStore(sessiontest.Secret), map[any]any{"hello": "world"})
-	id := strings.Repeat("A", 52)
-	var payload bytes.Buffer
-	require.NoError(t, gob.NewEncoder(&payload).Encode(id))
-	text := "1795446141|" + base64.URLEncoding.EncodeToString(payload.Bytes()) + "|" + strings.Repeat("s", 32)
-	withID := base64.URLEncoding.EncodeToString([]byte(text))
-
 	nowhere := []string{"REDIS_ADDR=127.0.0.1:1", "MEMCACHED_ADDR=127.0.0.1:1", "MONGO_URI=mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=100"}
-	status, output := run(t, nowhere, withID)
+	status, output := run(t, nowhere, withID(t))
 	assert.Equal(t, 1, status)
 	for _, want := range []string{"session_AAAAAAAA… in Redis, cannot be read", "session_AAAAAAAA… in memcached, cannot be read", "AAAAAAAA… in MongoDB, cannot be read", "Redis: dial tcp 127.0.0.1:1: "} {
 		assert.Contains(t, output, want)
@@ -296,6 +337,32 @@ func TestEachWayToGiveACookieShowsTheSame(t *testing.T) {
 	}
 }
 
+func TestTheNameBeforeAValueIsTaken(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"__Host-mysession", "mysession-lax"} {
+		value, err := securecookie.New(sessiontest.Secret, nil).Encode(name, map[any]any{"hello": "world"})
+		require.NoError(t, err)
+		_, output := run(t, []string{"SESSION_SECRET=" + string(sessiontest.Secret)}, name+"="+value)
+		assert.Contains(t, output, "cookie  "+name+", ")
+		assert.Contains(t, output, "right, with SESSION_SECRET\n")
+	}
+}
+
+func TestOfSeveralCookiesWithTheNameNoneIsGuessed(t *testing.T) {
+	t.Parallel()
+	store := cookie.NewStore(sessiontest.Secret)
+	first, last := save(t, store, map[any]any{"hello": "first"}), save(t, store, map[any]any{"hello": "last"})
+	_, output := run(t, nil, "Set-Cookie: mysession="+first+"\r\nSet-Cookie: mysession="+last)
+	assert.Contains(t, output, `"last"`, "wanted: the one that a browser keeps")
+	_, output = run(t, nil, "Cookie: mysession="+first+"; mysession="+last)
+	assert.Contains(t, output, `"first"`, "wanted: the one that the server reads")
+
+	line := "\tFALSE\t/\tFALSE\t0\tmysession\t"
+	status, output := run(t, nil, "#HttpOnly_localhost"+line+first+"\n127.0.0.1\x1b[31m"+line+last+"\n")
+	assert.Equal(t, 1, status, output)
+	assert.Contains(t, output, "a mysession for each of localhost/, 127.0.0.1?[31m/: give me the value of one")
+}
+
 func TestTheMissingAttributesOfASetCookieLineAreNamed(t *testing.T) {
 	t.Parallel()
 	value := save(t, cookie.NewStore(sessiontest.Secret), map[any]any{"hello": "world"})
@@ -330,6 +397,11 @@ func TestTheSameIsPrintedInJSON(t *testing.T) {
 	assert.Len(t, got.Missing, 4)
 	assert.Contains(t, fmt.Sprint(got.Values), `{"count" int 7}`)
 	assert.NotNil(t, got.Signed)
+
+	for text, shown := range map[string]bool{save(t, cookie.NewStore(sessiontest.Secret), map[any]any{}): true, withID(t): false} {
+		_, output := run(t, nil, "-json", text)
+		assert.Equal(t, shown, strings.Contains(output, `"values": []`), "wanted: an empty list only where there are no values\n"+output)
+	}
 }
 
 func TestWhatIsNoSessionCookieSaysWhatIsWrong(t *testing.T) {
@@ -344,7 +416,9 @@ func TestWhatIsNoSessionCookieSaysWhatIsWrong(t *testing.T) {
 		"Zm9vfGJhcnxiYXo=":     "it does not begin with the time of its signature",
 		"Set-Cookie: mysession=; Path=/; Max-Age=0": "it is empty, as after a logout",
 		"Cookie: a=1; b=2":                          "no cookie mysession, but a, b: -name chooses one",
-		"no/such/jar":                               `there is no file "no/such/jar" here`,
+		"mysession=":                                "it is empty, as after a logout",
+		"a\tb\tc\td\te\tred\x1b[31m\tx\na\tb\tc\td\te\tf\tx=": "but red?[31m, f: -name",
+		"no/such/jar": `there is no file "no/such/jar" here`,
 	} {
 		status, output := run(t, nil, arg)
 		assert.Equal(t, 1, status, arg)

@@ -60,6 +60,9 @@ func lookUp(id, name string) (all []stored) {
 }
 
 func fromRedis(addr, key string) (data []byte, left string, err error) {
+	if strings.ContainsAny(addr, "@/,") { // a URL may have a password, which an error would print
+		return nil, "", errors.New("REDIS_ADDR is host:port, of a cluster that of the node with the session; the password goes into REDIS_PASSWORD")
+	}
 	conn, err := redis.Dial("tcp", addr, redis.DialConnectTimeout(timeout), redis.DialReadTimeout(timeout),
 		redis.DialUsername(os.Getenv("REDIS_USERNAME")), redis.DialPassword(os.Getenv("REDIS_PASSWORD")))
 	if err != nil {
@@ -70,7 +73,10 @@ func fromRedis(addr, key string) (data []byte, left string, err error) {
 		return nil, "", err
 	}
 	seconds, err := redis.Int(conn.Do("TTL", key))
-	if seconds < 0 {
+	switch seconds {
+	case -2: // it has expired since
+		return nil, "", redis.ErrNil
+	case -1:
 		return data, "no end", err
 	}
 	return data, (time.Duration(seconds) * time.Second).String() + " to go", err
@@ -97,6 +103,7 @@ func fromMongo(uri, id string) (data []byte, _ string, err error) {
 	if err != nil {
 		return nil, "", err
 	}
+	defer client.Disconnect(context.Background())
 	database, name, _ := strings.Cut(*collection, ".")
 	var document struct {
 		Data     string
